@@ -1,0 +1,220 @@
+//! The whole core in two functions: [`parse`] and [`examine`].
+//!
+//! Pure: a function of text, context, rules and catalog.
+
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, SearchPath};
+use crate::policy::{Admission, Code, Denial, Place, Policy};
+use crate::sql::{ClientSql, Command, PositionMap};
+use crate::verify::Verified;
+
+/// Where one statement of a message stands as to its purpose.
+#[derive(Debug, Clone, Copy)]
+pub enum Standing<'a> {
+    /// Admitted: it may be planned under this purpose.
+    Admitted(Admission<'a>),
+    /// No purpose declared: only what reads no relation or allowed catalog columns is served.
+    Undeclared(&'a Denial),
+    /// An inadmissible purpose: only what needs no admission is served; else this denial.
+    Inadmissible(&'a Denial),
+}
+
+/// The names under which PostgreSQL knows prepared statements that were planned again.
+pub trait PreparedNames {
+    /// The upstream's name for the client's prepared statement; `None`: it does not exist.
+    fn upstream_name(&self, client_name: &str) -> Option<String>;
+}
+
+/// All that a plan depends on, besides the text.
+pub struct Context<'a> {
+    /// The rules in force.
+    pub policy: &'a Policy,
+    /// What exists.
+    pub catalog: &'a Catalog,
+    /// The database role.
+    pub role: &'a str,
+    /// The purpose.
+    pub standing: Standing<'a>,
+    /// The resolved search_path.
+    pub search_path: &'a SearchPath,
+    /// Names of prepared statements.
+    pub prepared: &'a dyn PreparedNames,
+}
+
+/// A message's text as read: its statements and what each does to the session.
+pub struct Parsed {
+    /// The text, tags taken off.
+    pub sql: Arc<ClientSql>,
+    /// One for each statement, in order. Empty for an empty query.
+    pub commands: Vec<Command>,
+    pub(crate) statements: Vec<crate::sql::ParsedStatement>,
+}
+
+/// `outcome` of the audit, in order of precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// PostgreSQL or the proxy failed.
+    Error,
+    /// Refused by a rule, or not understood.
+    Refuse,
+    /// No rule speaks of something it names.
+    Gap,
+    /// Rows were left out.
+    Filter,
+    /// Values were masked or hidden.
+    Mask,
+    /// As it is.
+    Allow,
+}
+
+impl Outcome {
+    /// The text of the audit.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Refuse => "refuse",
+            Self::Gap => "gap",
+            Self::Filter => "filter",
+            Self::Mask => "mask",
+            Self::Allow => "allow",
+        }
+    }
+}
+
+/// `position` of a field in the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Position {
+    /// In the result.
+    Output,
+    /// WHERE, HAVING, FILTER, CASE WHEN.
+    Filter,
+    /// ON, USING, NATURAL.
+    Join,
+    /// GROUP BY, PARTITION BY, DISTINCT.
+    Group,
+    /// ORDER BY.
+    Order,
+    /// SET, INSERT.
+    Write,
+}
+
+impl Position {
+    /// The text of the audit.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::Filter => "filter",
+            Self::Join => "join",
+            Self::Group => "group",
+            Self::Order => "order",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// One column of a table as a statement uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldUse {
+    /// `schema.table.column`
+    pub column: String,
+    /// Its category.
+    pub data_category: Option<String>,
+    /// Where it is used.
+    pub position: Position,
+    /// `raw`, `hidden` or the mask's name.
+    pub form: &'static str,
+    /// The rule that decided.
+    pub rule: Option<Place>,
+}
+
+/// What the audit says of one statement. Holds no literal, parameter or row value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The first that applies.
+    pub outcome: Outcome,
+    /// The reason of a refusal.
+    pub code: Option<Code>,
+    /// The text with literals as `$n`, comments off, unknown names replaced; `None`: not parsed.
+    pub statement: Option<String>,
+    /// Of the statement's shape, 16 hex digits.
+    pub fingerprint: Option<String>,
+    /// Columns used.
+    pub fields: Vec<FieldUse>,
+    /// Which kinds of row filter apply.
+    pub row_filters: Vec<&'static str>,
+}
+
+/// An output column that must come back with this origin, or with none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HiddenOrigin {
+    /// `pg_class.oid` of a table.
+    pub table: u32,
+    /// A column of it that must never be the origin of an output column.
+    pub column: i16,
+}
+
+/// One statement of a plan.
+#[derive(Debug, Clone)]
+pub struct PlannedStatement {
+    /// What it does to the session when it completes.
+    pub command: Command,
+    /// For the audit.
+    pub facts: Facts,
+    /// It writes: the audit record must be on disk before it is sent.
+    pub writes: bool,
+    /// Names a protected relation: integrity errors are answered without names.
+    pub protected: bool,
+    /// Origins that stop the session when a RowDescription shows them.
+    pub hidden_origins: Vec<HiddenOrigin>,
+}
+
+/// A whole message as it goes out.
+#[derive(Debug)]
+pub struct Plan {
+    /// Proof that the text passed the gate.
+    pub verified: Arc<Verified>,
+    /// From positions in the outgoing text to positions in the text without tags.
+    pub positions: PositionMap,
+    /// One for each statement.
+    pub statements: Vec<PlannedStatement>,
+}
+
+/// A refusal of one statement.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// Its code.
+    pub code: Code,
+    /// SQLSTATE: 42501, or PostgreSQL's own where the statement would fail there too.
+    pub sqlstate: &'static str,
+    /// What happened, lower case, without the code.
+    pub message: String,
+    /// Which column, purpose, rule.
+    pub detail: Option<String>,
+    /// What would be allowed.
+    pub hint: Option<String>,
+    /// Byte offset in the text without tags.
+    pub position: Option<usize>,
+    /// For the audit; its `outcome` is refuse, gap or error.
+    pub facts: Box<Facts>,
+    /// Something does not exist in the catalog that the text names: worth loading it anew.
+    pub stale_catalog: bool,
+}
+
+/// Reads a message's text: tags already taken off, statements split, commands told apart.
+///
+/// # Errors
+/// Syntax errors (with PostgreSQL's SQLSTATE and position) and what is too large to examine.
+pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
+    let _ = sql;
+    todo!("core")
+}
+
+/// Plans a message: one context for each statement.
+///
+/// # Errors
+/// The first statement that is refused refuses the message.
+pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusal> {
+    let _ = (parsed, contexts);
+    todo!("core")
+}

@@ -1,0 +1,20 @@
+//! The policy as data, and the decision: who may see what, for which purpose, in which form.
+//!
+//! Pure and total. Knows no SQL text beyond the opaque `where` of a row filter and the `sql:` mask,
+//! no connection, no clock (the time is an argument). `rules` builds a [`Policy`]; `rewrite` turns
+//! a [`TableDecision`] into SQL.
+
+mod admit;
+mod decide;
+mod model;
+mod reason;
+
+pub use admit::{Admission, Declaration, Denial};
+pub use decide::{ColumnDecision, Condition, Form, RowFilter, TableDecision};
+pub use model::{
+    Assurance, AssuranceKind, BreakGlass, Category, ChildrenRule, ColumnRule, ConsentOnDenial, ConsentTable,
+    DataSubject, DateGrain, Disclosure, JsonPath, LegalBasis, Mask, Mode, Place, Policy, Purpose, Recipient,
+    RecipientKind, ReleaseEntry, ReleaseForm, ReleaseTarget, Retention, Role, RowFilterRule, Sensitivity, TableRule,
+    Transfers, Unclassified, UnclassifiedForm, Verb, WriteEntry,
+};
+pub use reason::Code;

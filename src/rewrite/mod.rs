@@ -1,0 +1,1 @@
+//! From a resolved statement and a decision to edits at byte positions: a file per obligation.

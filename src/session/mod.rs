@@ -1,0 +1,1 @@
+//! One client's life: a state machine with total matches. Knows no policy words.
