@@ -1,0 +1,1 @@
+//! Audit files as a stream of lines, in constant memory. Knows the chain, and no event.
