@@ -21,6 +21,9 @@ use super::canonical::{CLIENT_TEXT_CHARS, Fields};
 /// How many characters of a statement's text are kept.
 const STATEMENT_CHARS: usize = 64 * 1024;
 
+/// How many uses of columns one event tells of: a record stays shorter than what a reader takes.
+const MOST_FIELDS: usize = 20_000;
+
 /// How many cells of a changed policy one event tells of.
 const MOST_CHANGES: usize = 1000;
 
@@ -302,7 +305,10 @@ impl StatementEvent {
         fields.bounded_or_null("statement", self.facts.statement.as_deref(), STATEMENT_CHARS);
         fields.text_or_null("fingerprint", self.facts.fingerprint.as_deref());
         fields.text_or_null("cursor_of", self.cursor_of.map(|id| id.to_string()).as_deref());
-        fields.objects("fields", &self.facts.fields, field);
+        fields.objects("fields", self.facts.fields.iter().take(MOST_FIELDS), field);
+        if let Some(more) = self.facts.fields.len().checked_sub(MOST_FIELDS + 1) {
+            fields.number("fields_left_out", more as u64 + 1);
+        }
         fields.texts("row_filters", self.facts.row_filters.iter().copied());
         fields.object("policy", |f| policy(f, &self.policy));
         out
