@@ -3,10 +3,14 @@
 //! Knows no purpose and no rule.
 
 mod command;
+mod keywords;
 pub mod lexer;
+pub mod normal;
+pub mod second;
 mod tags;
 
 pub use command::{Command, ConfigCall, ConfigValue, CursorName, DiscardTarget, TransactionCommand};
+pub use keywords::is_keyword;
 pub use tags::{ClientSql, Tag, TagError};
 
 /// A statement's tree, as PostgreSQL's grammar reads it.
