@@ -6,15 +6,18 @@
 
 mod admit;
 mod decide;
+mod lookup;
 mod model;
+mod population;
 mod reason;
+mod writing;
 
-pub use admit::{Admission, Declaration, Denial};
-pub use decide::{ColumnDecision, Condition, Form, RowFilter, TableDecision};
+pub use admit::{Admission, Declaration, Denial, PlanVariant};
+pub use decide::{ColumnDecision, Condition, Form, ReleaseDepth, RowFilter, TableDecision};
 pub use model::{
     Assurance, AssuranceKind, BreakGlass, Category, ChildrenRule, ColumnRule, ConsentOnDenial, ConsentTable,
     DataSubject, DateGrain, Disclosure, JsonPath, LegalBasis, Mask, Mode, Place, Policy, Purpose, Recipient,
     RecipientKind, ReleaseEntry, ReleaseForm, ReleaseTarget, Retention, Role, RowFilterRule, Sensitivity, TableRule,
-    Transfers, Unclassified, UnclassifiedForm, Verb, WriteEntry,
+    Transfers, Unclassified, UnclassifiedForm, Verb, WriteEntry, within,
 };
 pub use reason::Code;
