@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Upstream, UpstreamError, loader_sql};
+use super::{Target, Upstream, UpstreamError, loader_sql};
 use crate::catalog::{
     Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind,
 };
-use crate::wire::backend::{self, TransactionStatus};
+use crate::wire::backend::{self, Authentication, TransactionStatus};
 use crate::wire::{BackendKind, ErrorFields, ProtocolError};
 
 /// Where the connection stands while the catalog is read.
@@ -297,7 +297,10 @@ fn relations(results: &Results, names: &Names) -> Result<Vec<Arc<Relation>>, Loa
     let mut parents: HashMap<Oid, Vec<Oid>> = HashMap::new();
     for row in rows(results, 4)? {
         let mut row = row?;
-        parents.entry(row.number("child")?).or_default().push(row.number("parent")?);
+        parents
+            .entry(row.number("child")?)
+            .or_default()
+            .push(row.number("parent")?);
     }
     let mut keys: HashMap<Oid, Vec<i16>> = HashMap::new();
     for row in rows(results, 5)? {
@@ -381,7 +384,9 @@ fn types(results: &Results, names: &Names) -> Result<Vec<Type>, LoadError> {
             'm' => TypeKind::Multirange,
             _ => return Err(LoadError::Unexpected("typtype")),
         };
-        let Some(name) = names.qualified(schema, name) else { continue };
+        let Some(name) = names.qualified(schema, name) else {
+            continue;
+        };
         all.push(Type {
             oid,
             name,
@@ -468,4 +473,76 @@ fn operators(results: &Results, names: &Names) -> Result<Vec<Operator>, LoadErro
         });
     }
     Ok(all)
+}
+
+/// Loads the catalog over a connection of its own, for tools that have no session.
+///
+/// # Errors
+/// See [`LoadError`]; a server that asks for a password that the URL does not give, or in a way
+/// other than in clear text.
+pub fn load_blocking(target: &Target) -> Result<Catalog, LoadError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(UpstreamError::Io)?;
+    runtime.block_on(async {
+        let mut upstream = login(target).await?;
+        let loaded = load(&mut upstream, Moment::Idle, &mut BytesMut::new()).await?;
+        upstream.sender.terminate();
+        upstream.sender.write_all().await?;
+        Ok(loaded.catalog)
+    })
+}
+
+async fn login(target: &Target) -> Result<Upstream, LoadError> {
+    let user = target.user.clone().unwrap_or_else(|| "postgres".into());
+    let database = target.database.clone().unwrap_or_else(|| user.clone());
+    let mut upstream = Upstream::connect(&target.address).await.map_err(UpstreamError::Io)?;
+    upstream.sender.startup(&[
+        ("user".into(), user),
+        ("database".into(), database),
+        ("application_name".into(), "pgpurpose".into()),
+        ("client_encoding".into(), "UTF8".into()),
+    ]);
+    loop {
+        let frame = upstream.exchange().await?;
+        match BackendKind::of(frame.tag)? {
+            BackendKind::ReadyForQuery => return Ok(upstream),
+            BackendKind::ErrorResponse => return Err(LoadError::Server(ErrorFields::read(frame.body())?)),
+            BackendKind::Authentication => match Authentication::read(frame.body())? {
+                Authentication::Ok => {}
+                Authentication::Password => {
+                    let password = target
+                        .password
+                        .as_deref()
+                        .ok_or(LoadError::Unexpected("password request"))?;
+                    upstream.sender.clear_text_password(password);
+                }
+                Authentication::Md5
+                | Authentication::Sasl(_)
+                | Authentication::SaslContinue
+                | Authentication::SaslFinal
+                | Authentication::Unsupported(_) => return Err(LoadError::Unexpected("authentication request")),
+            },
+            BackendKind::ParameterStatus | BackendKind::BackendKeyData | BackendKind::NoticeResponse => {}
+            BackendKind::BindComplete
+            | BackendKind::CloseComplete
+            | BackendKind::CommandComplete
+            | BackendKind::CopyData
+            | BackendKind::CopyDone
+            | BackendKind::CopyInResponse
+            | BackendKind::CopyOutResponse
+            | BackendKind::CopyBothResponse
+            | BackendKind::DataRow
+            | BackendKind::EmptyQueryResponse
+            | BackendKind::FunctionCallResponse
+            | BackendKind::NegotiateProtocolVersion
+            | BackendKind::NoData
+            | BackendKind::NotificationResponse
+            | BackendKind::ParameterDescription
+            | BackendKind::ParseComplete
+            | BackendKind::PortalSuspended
+            | BackendKind::RowDescription => return Err(LoadError::Unexpected("message")),
+        }
+    }
 }

@@ -216,6 +216,11 @@ impl Sender {
         self.buffer.extend_from_slice(frame);
     }
 
+    /// A password in clear text, for tools that log in by themselves.
+    pub fn clear_text_password(&mut self, password: &str) {
+        encode::framed(&mut self.buffer, b'p', |b| encode::string(b, password));
+    }
+
     /// How many bytes wait to be written.
     pub fn pending(&self) -> usize {
         self.buffer.len()

@@ -137,7 +137,13 @@ mod tests {
         let ok = |url: &str| {
             let t: Target = url.parse().unwrap();
             let word = |o: Option<String>| o.unwrap_or_else(|| "-".into());
-            format!("{} {} {} {}", t.address, word(t.user), word(t.password), word(t.database))
+            format!(
+                "{} {} {} {}",
+                t.address,
+                word(t.user),
+                word(t.password),
+                word(t.database)
+            )
         };
         assert_eq!(ok("postgres://127.0.0.1:5432"), "127.0.0.1:5432 - - -");
         assert_eq!(ok("postgresql://db"), "db:5432 - - -");
