@@ -30,24 +30,38 @@ pub struct Psql {
 }
 
 impl Cluster {
-    /// Starts a cluster with the newest PostgreSQL that is installed.
+    /// Starts a cluster with the newest PostgreSQL that is installed, or with the server programs in
+    /// the folder that PGPURPOSE_TEST_PG_BIN names: to test against another version.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
     /// Starts a cluster with settings of its own, such as `log_statement=all`.
     pub fn start_with(settings: &[&str]) -> Self {
-        let binaries = newest_binaries();
+        let binaries = std::env::var_os("PGPURPOSE_TEST_PG_BIN").map_or_else(newest_binaries, PathBuf::from);
         let folder = new_folder();
         let data = folder.join("data");
         let initdb = server_command(&binaries.join("initdb"))
             .arg("-D")
             .arg(&data)
-            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
+            .args([
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            ])
             .output()
             .expect("initdb runs");
         assert!(initdb.status.success(), "initdb failed: {}", text(&initdb.stderr));
-        let mut cluster = Self { binaries, folder, port: 0 };
+        let mut cluster = Self {
+            binaries,
+            folder,
+            port: 0,
+        };
         // Somebody else may take the port between the look and the start: then look again.
         for _ in 0..5 {
             cluster.port = free_port();
@@ -107,7 +121,7 @@ impl Cluster {
 
     /// As [`Cluster::psql`], errors returned.
     pub fn try_psql(&self, database: &str, user: &str, sql: &str) -> Psql {
-        psql_on_port(&self.binaries, self.port, database, user, sql)
+        psql_at(self.port, database, user, sql)
     }
 }
 
@@ -128,12 +142,19 @@ impl Drop for Cluster {
 
 /// psql against any port of 127.0.0.1 (a proxy's, say), with the newest client installed.
 pub fn psql_at(port: u16, database: &str, user: &str, sql: &str) -> Psql {
-    psql_on_port(&newest_binaries(), port, database, user, sql)
-}
-
-fn psql_on_port(binaries: &Path, port: u16, database: &str, user: &str, sql: &str) -> Psql {
-    let mut child = Command::new(binaries.join("psql"))
-        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-f", "-"])
+    let mut child = Command::new(newest_binaries().join("psql"))
+        .args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            "127.0.0.1",
+            "-f",
+            "-",
+        ])
         .args(["-p", &port.to_string(), "-d", database, "-U", user])
         .env_remove("PGOPTIONS")
         .stdin(Stdio::piped())

@@ -141,19 +141,6 @@ impl Functions {
             None => FunctionStatus::Unknown,
         }
     }
-
-    /// Every name and number that stands on the allow-list, `None` for any number.
-    #[cfg(test)]
-    pub fn allowed_entries(&self) -> Vec<(&'static str, Option<usize>)> {
-        let mut entries = Vec::new();
-        for (name, counts) in &self.allowed {
-            entries.extend(counts.listed.iter().map(|(n, _)| (*name, Some(*n))));
-            if counts.any {
-                entries.push((*name, None));
-            }
-        }
-        entries
-    }
 }
 
 fn parse_counts(text: &str) -> Option<Counts> {

@@ -75,12 +75,6 @@ impl Settings {
     fn access(&self, name: &str) -> Option<&Access> {
         self.by_name.get(name.to_ascii_lowercase().as_str())
     }
-
-    /// Whether the name is on the list, denied or not.
-    #[cfg(test)]
-    pub fn decided(&self, name: &str) -> bool {
-        self.access(name).is_some()
-    }
 }
 
 /// Whether a client may set `name` (in any case) to `value`. `search_path` and the settings of

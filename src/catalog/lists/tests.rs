@@ -41,8 +41,17 @@ fn faults_are_found_and_deny() {
     assert_eq!(Settings::read("[any]\nx").faults.all().len(), 1);
     assert_eq!(Settings::read("[values: r]\nx").faults.all().len(), 1);
     assert_eq!(Relations::read("[raw: r]\npg_class oid").faults.all().len(), 1);
-    assert_eq!(Relations::read("[raw: r]\na.b c\n[hidden: r]\na.b c").faults.all().len(), 1);
-    assert_eq!(Relations::read("[raw: r]\na.b c\n[refuse: r]\na.b").faults.all().len(), 1);
+    assert_eq!(
+        Relations::read("[raw: r]\na.b c\n[hidden: r]\na.b c")
+            .faults
+            .all()
+            .len(),
+        1
+    );
+    assert_eq!(
+        Relations::read("[raw: r]\na.b c\n[refuse: r]\na.b").faults.all().len(),
+        1
+    );
 }
 
 #[test]
@@ -154,7 +163,17 @@ fn extensions() {
     for name in ["citext", "hstore", "pg_trgm", "vector", "uuid-ossp"] {
         assert!(trusted_extension(name), "{name}");
     }
-    for name in ["dblink", "postgres_fdw", "file_fdw", "tablefunc", "xml2", "pageinspect", "pg_walinspect", "lo", ""] {
+    for name in [
+        "dblink",
+        "postgres_fdw",
+        "file_fdw",
+        "tablefunc",
+        "xml2",
+        "pageinspect",
+        "pg_walinspect",
+        "lo",
+        "",
+    ] {
         assert!(!trusted_extension(name), "{name}");
     }
 }
@@ -200,13 +219,33 @@ fn settings_to_set() {
 
 #[test]
 fn settings_to_show() {
-    for name in ["server_version", "Server_Version_Num", "is_superuser", "timezone", "transaction_isolation"] {
+    for name in [
+        "server_version",
+        "Server_Version_Num",
+        "is_superuser",
+        "timezone",
+        "transaction_isolation",
+    ] {
         assert!(may_show(name).is_ok(), "{name}");
     }
-    for name in ["pgpurpose.purpose", "pgpurpose.version", "pgpurpose.policy", "pgpurpose.purposes"] {
+    for name in [
+        "pgpurpose.purpose",
+        "pgpurpose.version",
+        "pgpurpose.policy",
+        "pgpurpose.purposes",
+    ] {
         assert!(may_show(name).is_ok(), "{name}");
     }
-    for name in ["all", "pgpurpose.key", "primary_conninfo", "config_file", "data_directory", "hba_file", "x.y", ""] {
+    for name in [
+        "all",
+        "pgpurpose.key",
+        "primary_conninfo",
+        "config_file",
+        "data_directory",
+        "hba_file",
+        "x.y",
+        "",
+    ] {
         assert!(may_show(name).is_err(), "{name}");
     }
 }
