@@ -23,6 +23,18 @@ pub enum Form {
     Masked(Mask),
 }
 
+impl Form {
+    /// `raw`, `hidden`, `refuse`, or the mask's name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Hidden => "hidden",
+            Self::Refuse => "refuse",
+            Self::Masked(mask) => mask.name(),
+        }
+    }
+}
+
 /// A condition on the data subject of a row under which a value is shown; else it is hidden.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {

@@ -7,6 +7,7 @@
 mod admit;
 mod decide;
 mod lookup;
+mod matrix;
 mod model;
 mod population;
 mod reason;
@@ -15,6 +16,7 @@ mod writing;
 pub(crate) use admit::nearest;
 pub use admit::{Admission, Declaration, Denial, PlanVariant};
 pub use decide::{ColumnDecision, Condition, Form, ReleaseDepth, RowFilter, TableDecision};
+pub use matrix::{Cell, Matrix, MatrixRow, MatrixTable};
 pub use model::{
     Assurance, AssuranceKind, BreakGlass, Category, ChildrenRule, ColumnRule, ConsentOnDenial, ConsentTable,
     DataSubject, DateGrain, Disclosure, FAKE_KINDS, JsonPath, LegalBasis, Mask, Mode, Place, Policy, Purpose,
