@@ -132,6 +132,3 @@ fn hash(files: &[(String, String)]) -> String {
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-#[cfg(test)]
-mod tests;
