@@ -1,5 +1,7 @@
 //! Admission and decision as tables: who asks, and what is answered, under `tests/policy/rules.yaml`.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::type_complexity)]
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -261,7 +263,7 @@ fn columns_are_released_in_the_strictest_form() {
         ("all", "marketing", "anonymous", &["id", "email"], "id=raw; email=hidden".into(), String::new()),
         // One subject: own data needs no consent and is a child's too; other persons in the row are hidden.
         ("all", "subject_access", "people", &["name", "health", "never", "agent", "friend"],
-            "name=raw; health=raw; never=raw; agent=hidden; friend=hidden".into(), format!("subject id; {FRIENDS}")),
+            "name=raw; health=raw; never=raw; agent=hidden; friend=hidden".into(), "subject id".into()),
         ("all", "subject_access", "notes", &["id", "text"], "id=raw; text=raw".into(), "subject person_id".into()),
         ("all", "subject_access", "agents", &["id", "name"], "id=raw; name=hidden".into(), String::new()),
         ("all", "subject_access", "anonymous", &["id", "email"], "id=raw; email=hidden".into(), String::new()),

@@ -3,6 +3,8 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test rules` writes them anew, to be read before they are kept.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -38,7 +40,7 @@ fn cases(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn each_file_gets_the_findings_that_stand_beside_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
-    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| !value.is_empty());
     let mut differing = Vec::new();
     let cases = cases(&folder);
     assert!(cases.len() > 10, "the cases are gone");
