@@ -1,17 +1,14 @@
 //! `pgpurpose catalog`: what exists in a database, as JSON, for tests and checks without a server.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
-
-use clap::Args;
 
 use crate::upstream::{Target, loader};
 
-use super::{FAULT, USAGE};
+use super::Exit;
 
-/// Writes a snapshot of what exists in a database: names and types, never a value
-#[derive(Debug, Args)]
-pub(super) struct Catalog {
+/// Arguments of `catalog`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
     /// The database, postgres://user:password@host:port/database
     #[arg(long, env = "PGPURPOSE_AGAINST", hide_env_values = true)]
     against: Target,
@@ -20,27 +17,25 @@ pub(super) struct Catalog {
     output: Option<PathBuf>,
 }
 
-impl Catalog {
-    pub(super) fn run(self) -> ExitCode {
-        let catalog = match loader::load_blocking(&self.against) {
-            Ok(catalog) => catalog,
-            Err(error) => {
-                eprintln!("pgpurpose: {error}");
-                return ExitCode::from(USAGE);
-            }
-        };
-        let written = serde_json::to_string_pretty(&catalog)
-            .map_err(std::io::Error::from)
-            .and_then(|json| match &self.output {
-                Some(path) => std::fs::write(path, json + "\n"),
-                None => std::io::Write::write_all(&mut std::io::stdout(), (json + "\n").as_bytes()),
-            });
-        match written {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("pgpurpose: {error}");
-                ExitCode::from(FAULT)
-            }
+pub(super) fn run(args: &Args) -> Exit {
+    let catalog = match loader::load_blocking(&args.against) {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            eprintln!("pgpurpose: {error}");
+            return Exit::Usage;
+        }
+    };
+    let written = serde_json::to_string_pretty(&catalog)
+        .map_err(std::io::Error::from)
+        .and_then(|json| match &args.output {
+            Some(path) => std::fs::write(path, json + "\n"),
+            None => std::io::Write::write_all(&mut std::io::stdout(), (json + "\n").as_bytes()),
+        });
+    match written {
+        Ok(()) => Exit::Fine,
+        Err(error) => {
+            eprintln!("pgpurpose: {error}");
+            Exit::Fault
         }
     }
 }

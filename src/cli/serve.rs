@@ -1,15 +1,11 @@
 //! `pgpurpose serve`: the proxy.
 
-use std::process::ExitCode;
+use super::Exit;
 
-use clap::Args;
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
 
-/// Runs the proxy
-#[derive(Debug, Args)]
-pub(super) struct Serve {}
-
-impl Serve {
-    pub(super) fn run(self) -> ExitCode {
-        ExitCode::from(super::FAULT)
-    }
+pub(super) fn run(_args: Args) -> Exit {
+    Exit::Fault
 }
