@@ -180,3 +180,6 @@ fn op(left: &str, operator: &str, right: &str) -> String {
 fn text_literal(value: &str) -> String {
     format!("{}::pg_catalog.text", quote::literal(value))
 }
+
+#[cfg(test)]
+mod tests;
