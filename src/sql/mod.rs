@@ -3,6 +3,7 @@
 //! Knows no purpose and no rule.
 
 mod command;
+pub(crate) mod grammar;
 pub mod lexer;
 mod tags;
 
