@@ -261,6 +261,18 @@ impl Resolver<'_> {
             && lists::operator_total(name, &left_type.name, &right_type.name)
     }
 
+    /// A comparison with a literal or parameter.
+    pub(super) fn total_with_constant(&self, operator: &str, column: &OutputColumn) -> bool {
+        let value = Value { type_oid: column.type_oid, total: true, ..Value::default() };
+        self.total_operator(operator, &value, &Value::constant(None))
+    }
+
+    /// The equality of a merged join column.
+    pub(super) fn total_join(&self, left: Option<&OutputColumn>, right: Option<&OutputColumn>) -> bool {
+        let value = |c: &OutputColumn| Value { type_oid: c.type_oid, total: true, ..Value::default() };
+        matches!((left, right), (Some(l), Some(r)) if self.total_operator("=", &value(l), &value(r)))
+    }
+
     fn total_list(&self, operator: &str, left: &Value, right: Option<&pb::Node>) -> bool {
         let Some(Ok(Tree::List(list))) = right.map(Tree::of) else { return false };
         let constants = list.items.iter().all(|n| matches!(Tree::of(n), Ok(Tree::AConst(_) | Tree::ParamRef(_))));
@@ -317,7 +329,7 @@ impl Resolver<'_> {
             "current_setting" => {
                 let setting = call.args.first().and_then(crate::sql::parsed::constant_text);
                 match setting {
-                    Some(setting) if lists::may_show(&setting.to_ascii_lowercase()) => self.callee(call),
+                    Some(setting) if lists::may_show(&setting.to_ascii_lowercase()).is_ok() => self.callee(call),
                     Some(_) | None => Err(Problem::refuse(
                         Code::FunctionNotAllowed,
                         "current_setting is allowed only with the constant name of a harmless setting",
@@ -334,7 +346,7 @@ impl Resolver<'_> {
         let position = usize::try_from(call.location).ok();
         match set_config_call(call) {
             Some(change) => {
-                super::super::setting::check(&change)
+                crate::sql::setting::check(&change)
                     .map_err(|why| Problem::refuse(Code::StatementNotAllowed, why, position))?;
                 if parts(&call.funcname).len() == 1
                     && let Some(location) = position
@@ -442,6 +454,7 @@ impl Resolver<'_> {
 
     /// Notes that columns are used.
     pub(super) fn use_columns(&mut self, sources: &Sources, position: Option<Position>) {
+        self.out.touched.extend(sources.iter().copied());
         if let Some(position) = position {
             self.out.columns.extend(sources.iter().map(|c| (*c, position)));
         }

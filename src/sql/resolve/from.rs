@@ -75,6 +75,7 @@ impl Resolver<'_> {
             written: [range.catalogname.clone(), range.schemaname.clone(), range.relname.clone()],
             only: !range.inh,
             aliased: range.alias.is_some(),
+            alias: range.alias.as_ref().map(|a| a.aliasname.clone()),
             sampled,
             usage,
             conjuncts: Vec::new(),

@@ -20,6 +20,7 @@ use crate::pipeline::Position;
 use crate::policy::{Code, Verb};
 
 use super::grammar::Unknown;
+pub use from::is_system;
 use super::parsed::ParsedStatement;
 pub use scope::Sources;
 
@@ -58,6 +59,8 @@ pub struct RelationUse {
     pub only: bool,
     /// It has an alias in the text.
     pub aliased: bool,
+    /// That alias.
+    pub alias: Option<String>,
     /// TABLESAMPLE applies to it.
     pub sampled: bool,
     /// How it is used.
@@ -153,6 +156,8 @@ pub struct Resolved {
     pub relations: Vec<RelationUse>,
     /// Columns used, with their position.
     pub columns: BTreeSet<(BaseColumn, Position)>,
+    /// Columns that are met at all, at any place.
+    pub touched: BTreeSet<BaseColumn>,
     /// Columns that the text names (not through a star, a whole row or a view).
     pub named: BTreeSet<BaseColumn>,
     /// Columns whose values may reach the result.
@@ -179,7 +184,7 @@ pub struct Resolved {
     pub views: BTreeMap<Oid, ViewUse>,
     /// TABLE commands: byte offset of the relation's name.
     pub table_commands: Vec<usize>,
-    /// The byte offset of the write's WHERE expression's relation, if it has a WHERE.
+    /// The write has a WHERE.
     pub has_where: bool,
 }
 

@@ -413,7 +413,7 @@ impl Resolver<'_> {
             _ => None,
         });
         let (item, column) = owners.next()?;
-        if owners.next().is_some() || item.target || !scope.merged.is_empty() {
+        if owners.next().is_some() || !scope.merged.is_empty() {
             return None;
         }
         let (index, base) = (item.use_index?, column.sources.iter().next()?);

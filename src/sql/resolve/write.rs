@@ -125,11 +125,12 @@ impl Resolver<'_> {
                 return Err(Problem::refuse(Code::WriteNotAllowed, message, position));
             }
         }
-        self.note_relation(&relation, range, Use::Target(verb), false)?;
+        let index = self.note_relation(&relation, range, Use::Target(verb), false)?;
         let name = range.alias.as_ref().map_or(&range.relname, |a| &a.aliasname);
         let item = Item {
             schema: range.alias.is_none().then(|| relation.name.schema.clone()),
             relation: Some(relation.oid),
+            use_index: Some(index),
             target: true,
             ..Item::new(name.clone(), base_columns(&relation))
         };
@@ -262,6 +263,7 @@ impl Resolver<'_> {
         self.out.has_where = filter.is_some();
         let value = self.expr_opt(filter, Place::new(scope, Some(Position::Filter)))?;
         self.out.partial |= !value.total;
+        self.conjuncts(filter, scope);
         Ok(())
     }
 
