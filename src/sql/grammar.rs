@@ -125,7 +125,6 @@ impl Edit for Vec<pb::Node> {
     }
 }
 
-
 macro_rules! grammar {
     (
         understood { $($variant:ident($t:ident) { $($field:ident)*; $($position:ident)* })* }
