@@ -9,7 +9,8 @@
 -- Customers 1 to 8 are written by hand, one for each situation that the demo and the tests show:
 --   1 eu, agreed to everything            2 ch, withdrew marketing         3 us, nothing on record
 --   4 eu, a customer for four years       5 eu, a child                    6 uk, refused everything
---   7 us, marketing consent has expired   8 region unknown
+--   7 us, said no to third parties only    8 region unknown
+-- (7 had agreed to marketing and research for a year, which is over.)
 \set ON_ERROR_STOP on
 \set QUIET on
 SET client_min_messages = warning;
@@ -178,7 +179,7 @@ VALUES
   (6, 'Farah Khan', 'farah.khan@example.com', '+44 7700 900106', 'Leeds', '1972-09-08',
    'Migraine, no long calls', NULL, 'uk', 'en', now() - interval '25 months'),
   (7, 'Grace Kim', 'grace.kim@example.org', '+1 213 555 0107', 'Los Angeles', '1983-12-24',
-   NULL, NULL, 'us', 'ko', now() - interval '30 months'),
+   'Low vision, large print', NULL, 'us', 'ko', now() - interval '30 months'),
   (8, 'Hüseyin Yıldız', 'huseyin.yildiz@example.net', NULL, NULL, NULL,
    NULL, NULL, NULL, 'tr', now() - interval '2 months');
 
@@ -235,7 +236,8 @@ VALUES
   (11, 6, 'research', 'refused', now() - interval '2 years', NULL),
   (12, 6, 'service_improvement', 'refused', now() - interval '2 years', NULL),
   (13, 7, 'research', 'given', now() - interval '2 years', now() - interval '1 year'),
-  (14, 7, 'marketing', 'given', now() - interval '2 years', now() - interval '1 year');
+  (14, 7, 'marketing', 'given', now() - interval '2 years', now() - interval '1 year'),
+  (15, 7, 'third_party', 'refused', now() - interval '2 years', NULL);
 
 INSERT INTO care.consents (consent_id, customer_id, purpose, status, recorded_at, expires_at)
 SELECT 20 + row_number() OVER (ORDER BY c.customer_id, p.n), c.customer_id, p.purpose,
