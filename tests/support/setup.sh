@@ -44,6 +44,15 @@ install_basics() {
 # Where cargo puts the development build.
 binary() { printf '%s/debug/pgpurpose' "${CARGO_TARGET_DIR:-target}"; }
 
+# Builds it unless it is newer than all that it is made of. With a test's name beside it, so that cargo gives the
+# dependencies the same features as `cargo test` does, and ./demo and ./test share what they compile.
+build_binary() {
+  local bin; bin=$(binary)
+  if [ -x "$bin" ] && [ -z "$(find src Cargo.toml Cargo.lock -newer "$bin" -print -quit)" ]; then return; fi
+  say "building pgpurpose (the first time takes some minutes)"
+  cargo build --bin pgpurpose --test tokio_postgres
+}
+
 # PostgreSQL will not run as root: as_postgres runs a command as the user that it runs as here.
 as_postgres() {
   if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
