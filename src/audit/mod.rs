@@ -2,12 +2,36 @@
 //! first row leaves.
 //!
 //! The only maker of [`Recorded`]. Knows no SQL and no policy beyond the facts it is handed.
+//!
+//! ```text
+//!  session ── record ──▶ queue ──▶ writer (one thread) ──▶ file
+//!     ▲                  body       seq, prev, hash        one write, one sync for all that wait
+//!     └── written ◀──────────────── watermark
+//! ```
 
-use std::sync::Arc;
+mod canonical;
+pub mod chain;
+mod event;
+mod journal;
+mod queue;
+pub mod reader;
+mod storage;
+mod writer;
+
+use std::sync::{Arc, LazyLock};
 
 use crate::verify::Verified;
 
-/// A verified text of which the journal knows. Not `Clone`, no public constructor.
+pub use canonical::is_unprintable;
+pub use event::{
+    BreakGlassPhase, CellChange, DeclaredVia, Event, PolicyStamp, Recovery, SessionFacts, SqlState, StatementEvent,
+    SubjectHash, timestamp,
+};
+pub use journal::{Durability, Journal, JournalConfig};
+pub use queue::{AuditUnavailable, Ticket};
+
+/// A verified text of which the journal knows. Not `Clone`, no public constructor: what holds one
+/// holds proof that its event is in the journal's queue, and has the ticket to wait for it.
 #[derive(Debug)]
 pub struct Recorded {
     verified: Arc<Verified>,
@@ -17,5 +41,14 @@ impl Recorded {
     /// The text as PostgreSQL gets it.
     pub fn text(&self) -> &str {
         self.verified.text()
+    }
+
+    /// The fixed text of a refusal. It needs no record to be harmless: it reads nothing and is sure
+    /// to fail, so that a refusal can be given its place even while the audit cannot be written.
+    pub fn refusal() -> Self {
+        static REFUSAL: LazyLock<Arc<Verified>> = LazyLock::new(|| Arc::new(Verified::refusal()));
+        Self {
+            verified: Arc::clone(&REFUSAL),
+        }
     }
 }

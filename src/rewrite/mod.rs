@@ -1,1 +1,14 @@
 //! From a resolved statement and a decision to edits at byte positions: a file per obligation.
+
+pub mod bind;
+pub mod edit;
+pub mod errors;
+pub mod keys;
+pub mod mask;
+pub mod obligation;
+pub mod places;
+pub mod plan;
+pub mod quote;
+pub mod released;
+mod write;
+mod write_checks;

@@ -3,14 +3,20 @@
 //! Knows no purpose and no rule.
 
 mod command;
+pub(crate) mod grammar;
+mod keywords;
 pub mod lexer;
+pub mod normal;
+pub(crate) mod parsed;
+pub mod resolve;
+pub mod second;
+pub mod setting;
 mod tags;
 
 pub use command::{Command, ConfigCall, ConfigValue, CursorName, DiscardTarget, TransactionCommand};
+pub use keywords::is_keyword;
+pub use parsed::{ParsedStatement, SyntaxError};
 pub use tags::{ClientSql, Tag, TagError};
-
-/// A statement's tree, as PostgreSQL's grammar reads it.
-pub struct ParsedStatement {}
 
 /// From outgoing byte positions back to the client's text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,0 +1,518 @@
+//! The events of the audit log and their JSON, field by field as the log's format says.
+//!
+//! Pure: no clock, no file, no chain. An event holds no literal, parameter or row value: numbers,
+//! codes and names have types of their own; a data subject is a [`SubjectHash`]; the texts that a
+//! client writes freely (purpose, reason, actor, application) are bounded when they are written.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hmac::digest::KeyInit;
+use hmac::{Hmac, Mac};
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::pipeline::{Facts, FieldUse, Outcome};
+use crate::policy::{Code, LegalBasis};
+
+use super::canonical::{CLIENT_TEXT_CHARS, Fields};
+
+/// How many characters of a statement's text are kept.
+const STATEMENT_CHARS: usize = 64 * 1024;
+
+/// How many uses of columns one event tells of: a record stays shorter than what a reader takes.
+const MOST_FIELDS: usize = 20_000;
+
+/// How many cells of a changed policy one event tells of.
+const MOST_CHANGES: usize = 1000;
+
+/// What one session is, from login on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// Its own number.
+    pub id: Uuid,
+    /// The database role that the client logged in as.
+    pub role: String,
+    /// `application_name`: the client's words.
+    pub application: Option<String>,
+    /// Whence it came.
+    pub client: SocketAddr,
+    /// The database.
+    pub database: String,
+}
+
+/// Which rules were in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyStamp {
+    /// `revision`
+    pub revision: String,
+    /// SHA-256 over the rules' files, hex.
+    pub sha256: String,
+}
+
+/// `declared_via`: how the access purpose was declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeclaredVia {
+    /// A tag in a comment.
+    Comment,
+    /// SET LOCAL, or set_config with `is_local`.
+    SetLocal,
+    /// SET, or set_config.
+    Set,
+    /// A start-up parameter or option.
+    Startup,
+    /// The role's `default_purpose`.
+    RoleDefault,
+}
+
+impl DeclaredVia {
+    /// The text of the audit.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Comment => "comment",
+            Self::SetLocal => "set_local",
+            Self::Set => "set",
+            Self::Startup => "startup",
+            Self::RoleDefault => "role_default",
+        }
+    }
+}
+
+/// A data subject as the audit knows it: a keyed hash, which cannot be undone by trying all keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubjectHash([u8; 16]);
+
+impl SubjectHash {
+    /// Of `subject` (`key`, or `root:key`), with a secret that never leaves the proxy.
+    pub fn new(secret: &[u8], subject: &str) -> Self {
+        // A key of exactly one block makes a keyed hash that cannot fail.
+        let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+        for (to, from) in block.iter_mut().zip(Sha256::digest(secret)) {
+            *to = from;
+        }
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block);
+        mac.update(b"pgpurpose audit subject\0");
+        mac.update(subject.as_bytes());
+        let full: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut short = [0; 16];
+        for (to, from) in short.iter_mut().zip(full) {
+            *to = from;
+        }
+        Self(short)
+    }
+}
+
+impl std::fmt::Display for SubjectHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Five digits or upper-case letters: nothing else fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SqlState([u8; 5]);
+
+impl SqlState {
+    /// Reads one; what is none becomes `XX000` (internal_error).
+    pub fn new(text: &str) -> Self {
+        match <[u8; 5]>::try_from(text.as_bytes()) {
+            Ok(code) if code.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase()) => Self(code),
+            Ok(_) | Err(_) => Self(*b"XX000"),
+        }
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("XX000")
+    }
+}
+
+/// One execution of a statement: what is about to be disclosed, or was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementEvent {
+    /// Whose.
+    pub session: Arc<SessionFacts>,
+    /// `pgpurpose.actor`: the client's words.
+    pub actor: Option<String>,
+    /// The access purpose as declared.
+    pub purpose: Option<String>,
+    /// How it was declared.
+    pub declared_via: Option<DeclaredVia>,
+    /// `pgpurpose.reason`: the client's words.
+    pub reason: Option<String>,
+    /// The purpose's legal basis.
+    pub legal_basis: Option<LegalBasis>,
+    /// The recipient's name; none is the controller itself.
+    pub recipient: Option<String>,
+    /// The data subject that the request names.
+    pub subject: Option<SubjectHash>,
+    /// What the core says of the statement.
+    pub facts: Facts,
+    /// The rules in force.
+    pub policy: Arc<PolicyStamp>,
+    /// The event of the statement that opened the cursor or portal which this one reads.
+    pub cursor_of: Option<Uuid>,
+}
+
+/// What a change of the rules means in one cell of the matrix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellChange {
+    /// For which purpose.
+    pub purpose: String,
+    /// For which role, if not for all that have the purpose.
+    pub role: Option<String>,
+    /// `schema.table.column`
+    pub column: String,
+    /// The released form before; none: the cell did not exist.
+    pub before: Option<String>,
+    /// The released form now; none: the cell no longer exists.
+    pub after: Option<String>,
+}
+
+/// A declaration of a `break_glass` purpose begins or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakGlassPhase {
+    /// It holds until then.
+    Began {
+        /// When it ends by itself.
+        until: OffsetDateTime,
+    },
+    /// It ended.
+    Ended,
+}
+
+/// All events but statements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The proxy started.
+    Start {
+        /// `pgpurpose.version`
+        version: &'static str,
+    },
+    /// The proxy ended in good order; written by [`super::Journal::close`].
+    Stop,
+    /// A client logged in, or was refused.
+    Login {
+        /// Who.
+        session: Arc<SessionFacts>,
+        /// Allow, refuse or error.
+        outcome: Outcome,
+        /// The reason of a refusal.
+        code: Option<Code>,
+        /// PostgreSQL's, where the server refused.
+        sqlstate: Option<SqlState>,
+        /// The rules in force, where there are any for the database.
+        policy: Option<Arc<PolicyStamp>>,
+    },
+    /// A client left.
+    Logout {
+        /// Who.
+        session: Arc<SessionFacts>,
+        /// Since login.
+        duration_us: u64,
+    },
+    /// The rules were read again.
+    Reload {
+        /// `false`: they have errors, and the old ones stay in force.
+        accepted: bool,
+        /// How many errors.
+        errors: u64,
+    },
+    /// Other rules are in force for a database.
+    PolicyChanged {
+        /// Which database; none: all.
+        database: Option<String>,
+        /// The rules before.
+        before: Option<Arc<PolicyStamp>>,
+        /// The rules now.
+        after: Arc<PolicyStamp>,
+        /// What changed for whom.
+        changes: Vec<CellChange>,
+    },
+    /// What a statement event announced came to its end.
+    Completed {
+        /// The statement event's id.
+        of: Uuid,
+        /// Rows that left.
+        rows: u64,
+        /// Bytes that left.
+        bytes: u64,
+        /// From the statement's arrival on.
+        duration_us: u64,
+        /// Of the error that ended it.
+        sqlstate: Option<SqlState>,
+        /// Groups smaller than `min_group_size`, under an aggregate-only purpose.
+        groups_left_out: Option<u64>,
+    },
+    /// A `break_glass` purpose was declared, or its time is over.
+    BreakGlass {
+        /// Who.
+        session: Arc<SessionFacts>,
+        /// `pgpurpose.actor`
+        actor: Option<String>,
+        /// The purpose.
+        purpose: String,
+        /// `pgpurpose.reason`
+        reason: Option<String>,
+        /// Begin or end.
+        phase: BreakGlassPhase,
+        /// The rules in force.
+        policy: Arc<PolicyStamp>,
+    },
+    /// The journal can be written again; written by the journal itself.
+    Recovered(Recovery),
+}
+
+/// What the journal came back from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recovery {
+    /// A record was cut off when the last writer ended; what there was of it was set aside.
+    Torn {
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// The file was moved away or removed; a new one was begun.
+    FileGone,
+    /// Writing failed for a time.
+    WriteFailed {
+        /// What the system said, without a path.
+        error: String,
+        /// Since when.
+        since: OffsetDateTime,
+        /// Statements that were refused meanwhile.
+        refused: u64,
+        /// Other events that could not be kept.
+        lost: u64,
+    },
+}
+
+impl StatementEvent {
+    /// The record's fields from `time` on, each with a comma before it.
+    pub(super) fn body(&self, id: Uuid, time: OffsetDateTime) -> Vec<u8> {
+        let mut out = Vec::with_capacity(1024);
+        let mut fields = head(&mut out, time, "statement");
+        fields.text("id", &id.to_string());
+        session(&mut fields, &self.session, Some(self.actor.as_deref()));
+        fields.bounded_or_null("purpose", self.purpose.as_deref(), CLIENT_TEXT_CHARS);
+        fields.text_or_null("declared_via", self.declared_via.map(DeclaredVia::as_str));
+        fields.bounded_or_null("reason", self.reason.as_deref(), CLIENT_TEXT_CHARS);
+        fields.text_or_null("legal_basis", self.legal_basis.map(LegalBasis::as_str));
+        fields.text("recipient", self.recipient.as_deref().unwrap_or("controller"));
+        fields.text_or_null("subject", self.subject.map(|s| s.to_string()).as_deref());
+        fields.text("outcome", self.facts.outcome.as_str());
+        fields.text_or_null("code", self.facts.code.map(Code::as_str));
+        fields.bounded_or_null("statement", self.facts.statement.as_deref(), STATEMENT_CHARS);
+        fields.text_or_null("fingerprint", self.facts.fingerprint.as_deref());
+        fields.text_or_null("cursor_of", self.cursor_of.map(|id| id.to_string()).as_deref());
+        fields.objects("fields", self.facts.fields.iter().take(MOST_FIELDS), field);
+        if let Some(more) = self.facts.fields.len().checked_sub(MOST_FIELDS + 1) {
+            fields.number("fields_left_out", more as u64 + 1);
+        }
+        fields.texts("row_filters", self.facts.row_filters.iter().copied());
+        fields.object("policy", |f| policy(f, &self.policy));
+        out
+    }
+}
+
+impl Event {
+    /// The record's fields from `time` on, each with a comma before it.
+    pub(super) fn body(&self, id: Uuid, time: OffsetDateTime) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        let mut fields = head(&mut out, time, self.name());
+        // A completion is known by what it completes.
+        if !matches!(self, Self::Completed { .. }) {
+            fields.text("id", &id.to_string());
+        }
+        self.rest(&mut fields);
+        out
+    }
+
+    /// The text of `event`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "start",
+            Self::Stop => "stop",
+            Self::Login { .. } => "login",
+            Self::Logout { .. } => "logout",
+            Self::Reload { .. } => "reload",
+            Self::PolicyChanged { .. } => "policy_changed",
+            Self::Completed { .. } => "completed",
+            Self::BreakGlass { .. } => "break_glass",
+            Self::Recovered(_) => "recovered",
+        }
+    }
+
+    fn rest(&self, f: &mut Fields<'_>) {
+        match self {
+            Self::Start { version } => f.text("version", version),
+            Self::Stop => {}
+            Self::Login {
+                session: who,
+                outcome,
+                code,
+                sqlstate,
+                policy,
+            } => {
+                session(f, who, None);
+                f.text("outcome", outcome.as_str());
+                f.text_or_null("code", code.map(Code::as_str));
+                f.text_or_null("sqlstate", sqlstate.as_ref().map(SqlState::as_str));
+                policy_or_null(f, "policy", policy.as_deref());
+            }
+            Self::Logout {
+                session: who,
+                duration_us,
+            } => {
+                session(f, who, None);
+                f.number("duration_us", *duration_us);
+            }
+            Self::Reload { accepted, errors } => {
+                f.truth("accepted", *accepted);
+                f.number("errors", *errors);
+            }
+            Self::PolicyChanged {
+                database,
+                before,
+                after,
+                changes,
+            } => {
+                f.text_or_null("database", database.as_deref());
+                policy_or_null(f, "before", before.as_deref());
+                f.object("policy", |f| policy(f, after));
+                f.number("changes_total", changes.len() as u64);
+                f.objects("changes", changes.iter().take(MOST_CHANGES), change);
+            }
+            Self::Completed {
+                of,
+                rows,
+                bytes,
+                duration_us,
+                sqlstate,
+                groups_left_out,
+            } => {
+                f.text("of", &of.to_string());
+                f.number("rows", *rows);
+                f.number("bytes", *bytes);
+                f.number("duration_us", *duration_us);
+                f.text_or_null("sqlstate", sqlstate.as_ref().map(SqlState::as_str));
+                f.number_or_null("groups_left_out", *groups_left_out);
+            }
+            Self::BreakGlass {
+                session: who,
+                actor,
+                purpose,
+                reason,
+                phase,
+                policy: rules,
+            } => {
+                session(f, who, Some(actor.as_deref()));
+                f.bounded("purpose", purpose, CLIENT_TEXT_CHARS);
+                f.bounded_or_null("reason", reason.as_deref(), CLIENT_TEXT_CHARS);
+                break_glass(f, *phase);
+                f.object("policy", |f| policy(f, rules));
+            }
+            Self::Recovered(recovery) => recovered(f, recovery),
+        }
+    }
+}
+
+fn head<'a>(out: &'a mut Vec<u8>, time: OffsetDateTime, event: &str) -> Fields<'a> {
+    let mut fields = Fields::following(out);
+    fields.text("time", &timestamp(time));
+    fields.text("event", event);
+    fields
+}
+
+/// `actor`: `None` where the event has no such field.
+fn session(f: &mut Fields<'_>, session: &SessionFacts, actor: Option<Option<&str>>) {
+    f.text("session", &session.id.to_string());
+    f.bounded("role", &session.role, CLIENT_TEXT_CHARS);
+    if let Some(actor) = actor {
+        f.bounded_or_null("actor", actor, CLIENT_TEXT_CHARS);
+    }
+    f.bounded_or_null("application", session.application.as_deref(), CLIENT_TEXT_CHARS);
+    f.text("client", &session.client.to_string());
+    f.bounded("database", &session.database, CLIENT_TEXT_CHARS);
+}
+
+fn field(f: &mut Fields<'_>, field: &FieldUse) {
+    f.text("column", &field.column);
+    f.text_or_null("data_category", field.data_category.as_deref());
+    f.text("position", field.position.as_str());
+    f.text("form", field.form);
+    f.text_or_null("rule", field.rule.as_ref().map(ToString::to_string).as_deref());
+}
+
+fn policy(f: &mut Fields<'_>, stamp: &PolicyStamp) {
+    f.bounded("revision", &stamp.revision, CLIENT_TEXT_CHARS);
+    f.text("sha256", &stamp.sha256);
+}
+
+fn policy_or_null(f: &mut Fields<'_>, key: &str, stamp: Option<&PolicyStamp>) {
+    match stamp {
+        Some(stamp) => f.object(key, |f| policy(f, stamp)),
+        None => f.null(key),
+    }
+}
+
+fn change(f: &mut Fields<'_>, change: &CellChange) {
+    f.text("purpose", &change.purpose);
+    f.text_or_null("role", change.role.as_deref());
+    f.text("column", &change.column);
+    f.text_or_null("before", change.before.as_deref());
+    f.text_or_null("after", change.after.as_deref());
+}
+
+fn break_glass(f: &mut Fields<'_>, phase: BreakGlassPhase) {
+    match phase {
+        BreakGlassPhase::Began { until } => {
+            f.text("phase", "began");
+            f.text("until", &timestamp(until));
+        }
+        BreakGlassPhase::Ended => {
+            f.text("phase", "ended");
+            f.null("until");
+        }
+    }
+}
+
+fn recovered(f: &mut Fields<'_>, recovery: &Recovery) {
+    match recovery {
+        Recovery::Torn { bytes } => {
+            f.text("cause", "torn");
+            f.number("torn_bytes", *bytes);
+        }
+        Recovery::FileGone => f.text("cause", "file_gone"),
+        Recovery::WriteFailed {
+            error,
+            since,
+            refused,
+            lost,
+        } => {
+            f.text("cause", "write_failed");
+            f.bounded("error", error, CLIENT_TEXT_CHARS);
+            f.text("since", &timestamp(*since));
+            f.number("refused", *refused);
+            f.number("lost", *lost);
+        }
+    }
+}
+
+/// RFC 3339, UTC, always with six digits of a second: `2026-11-24T06:41:05.000120Z`.
+pub fn timestamp(time: OffsetDateTime) -> String {
+    let time = time.to_offset(time::UtcOffset::UTC);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
+        time.year(),
+        u8::from(time.month()),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        time.microsecond(),
+    )
+}
+
+#[cfg(test)]
+mod tests;

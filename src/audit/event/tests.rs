@@ -1,0 +1,253 @@
+//! The events' exact JSON, and what hostile texts can do to it.
+
+use super::*;
+use crate::pipeline::Position;
+use crate::policy::Place;
+use time::macros::datetime;
+
+pub(crate) fn session_facts() -> Arc<SessionFacts> {
+    Arc::new(SessionFacts {
+        id: Uuid::from_u128(0xa),
+        role: "support_app".into(),
+        application: Some("crm".into()),
+        client: ([10, 0, 0, 7], 51234).into(),
+        database: "care".into(),
+    })
+}
+
+pub(crate) fn stamp() -> Arc<PolicyStamp> {
+    Arc::new(PolicyStamp {
+        revision: "2026-11-24".into(),
+        sha256: "00ff".into(),
+    })
+}
+
+pub(crate) fn statement_event() -> StatementEvent {
+    StatementEvent {
+        session: session_facts(),
+        actor: Some("agent-17".into()),
+        purpose: Some("care.support".into()),
+        declared_via: Some(DeclaredVia::Comment),
+        reason: Some("T-123".into()),
+        legal_basis: Some(LegalBasis::Contract),
+        recipient: None,
+        subject: None,
+        facts: Facts {
+            outcome: Outcome::Mask,
+            code: None,
+            statement: Some("SELECT email FROM care.customers WHERE customer_id = $1".into()),
+            fingerprint: Some("0123456789abcdef".into()),
+            fields: vec![FieldUse {
+                column: "care.customers.email".into(),
+                data_category: Some("user.contact.email".into()),
+                position: Position::Output,
+                form: "email",
+                rule: Some(Place {
+                    file: "customer-care.yaml".into(),
+                    line: 41,
+                    column: 5,
+                }),
+            }],
+            row_filters: vec!["consent", "children"],
+        },
+        policy: stamp(),
+        cursor_of: None,
+    }
+}
+
+const TIME: OffsetDateTime = datetime!(2026-11-24 06:41:05.00012 UTC);
+
+fn body(event: &Event) -> String {
+    String::from_utf8(event.body(Uuid::from_u128(0xb), TIME)).expect("UTF-8")
+}
+
+fn statement_body(event: &StatementEvent) -> String {
+    String::from_utf8(event.body(Uuid::from_u128(0xb), TIME)).expect("UTF-8")
+}
+
+#[test]
+fn a_statement_is_written_field_by_field_in_the_published_order() {
+    assert_eq!(
+        statement_body(&statement_event()),
+        concat!(
+            r#","time":"2026-11-24T06:41:05.000120Z","event":"statement","id":"00000000-0000-0000-0000-00000000000b","#,
+            r#""session":"00000000-0000-0000-0000-00000000000a","role":"support_app","actor":"agent-17","#,
+            r#""application":"crm","client":"10.0.0.7:51234","database":"care","purpose":"care.support","#,
+            r#""declared_via":"comment","reason":"T-123","legal_basis":"contract","recipient":"controller","#,
+            r#""subject":null,"outcome":"mask","code":null,"#,
+            r#""statement":"SELECT email FROM care.customers WHERE customer_id = $1","#,
+            r#""fingerprint":"0123456789abcdef","cursor_of":null,"#,
+            r#""fields":[{"column":"care.customers.email","data_category":"user.contact.email","#,
+            r#""position":"output","form":"email","rule":"customer-care.yaml:41"}],"#,
+            r#""row_filters":["consent","children"],"policy":{"revision":"2026-11-24","sha256":"00ff"}"#,
+        )
+    );
+}
+
+#[test]
+fn all_other_events() {
+    let session = session_facts();
+    let cases = [
+        (Event::Start { version: "1.0" }, r#""version":"1.0""#),
+        (Event::Stop, r#""id":"00000000-0000-0000-0000-00000000000b""#),
+        (
+            Event::Login {
+                session: Arc::clone(&session),
+                outcome: Outcome::Refuse,
+                code: None,
+                sqlstate: Some(SqlState::new("28P01")),
+                policy: None,
+            },
+            r#""database":"care","outcome":"refuse","code":null,"sqlstate":"28P01","policy":null"#,
+        ),
+        (
+            Event::Logout {
+                session: Arc::clone(&session),
+                duration_us: 7,
+            },
+            r#""database":"care","duration_us":7"#,
+        ),
+        (
+            Event::Reload {
+                accepted: false,
+                errors: 2,
+            },
+            r#""accepted":false,"errors":2"#,
+        ),
+        (
+            Event::PolicyChanged {
+                database: Some("care".into()),
+                before: None,
+                after: stamp(),
+                changes: vec![CellChange {
+                    purpose: "care".into(),
+                    role: None,
+                    column: "care.customers.email".into(),
+                    before: Some("hidden".into()),
+                    after: Some("email".into()),
+                }],
+            },
+            concat!(
+                r#""database":"care","before":null,"policy":{"revision":"2026-11-24","sha256":"00ff"},"changes_total":1,"#,
+                r#""changes":[{"purpose":"care","role":null,"column":"care.customers.email","before":"hidden","after":"email"}]"#
+            ),
+        ),
+        (
+            Event::BreakGlass {
+                session,
+                actor: None,
+                purpose: "emergency".into(),
+                reason: Some("fire".into()),
+                phase: BreakGlassPhase::Began { until: TIME },
+                policy: stamp(),
+            },
+            concat!(
+                r#""purpose":"emergency","reason":"fire","phase":"began","until":"2026-11-24T06:41:05.000120Z","#,
+                r#""policy":{"revision":"2026-11-24","sha256":"00ff"}"#
+            ),
+        ),
+        (
+            Event::Recovered(Recovery::WriteFailed {
+                error: "No space left on device".into(),
+                since: TIME,
+                refused: 3,
+                lost: 0,
+            }),
+            r#""cause":"write_failed","error":"No space left on device","since":"2026-11-24T06:41:05.000120Z","refused":3,"lost":0"#,
+        ),
+    ];
+    for (event, end) in cases {
+        let body = body(&event);
+        assert!(body.ends_with(end), "{body}");
+        assert!(body.contains(&format!("\"event\":\"{}\"", event.name())), "{body}");
+        serde_json::from_str::<serde_json::Value>(&format!("{{\"seq\":1{body}}}")).expect("JSON");
+    }
+}
+
+#[test]
+fn a_completion_names_what_it_completes() {
+    let event = Event::Completed {
+        of: Uuid::from_u128(0xc),
+        rows: 3,
+        bytes: 412,
+        duration_us: 780,
+        sqlstate: None,
+        groups_left_out: Some(2),
+    };
+    assert_eq!(
+        body(&event),
+        concat!(
+            r#","time":"2026-11-24T06:41:05.000120Z","event":"completed","of":"00000000-0000-0000-0000-00000000000c","#,
+            r#""rows":3,"bytes":412,"duration_us":780,"sqlstate":null,"groups_left_out":2"#
+        )
+    );
+}
+
+#[test]
+fn what_clients_write_is_bounded_and_stays_in_its_string() {
+    let hostile = [
+        "\",\"outcome\":\"allow\",\"x\":\"".to_owned(),
+        "line\nbreak\r\u{2028}\u{2029}\u{85}".to_owned(),
+        "\u{1b}]0;title\u{7}\u{1b}[31m\u{9b}31m".to_owned(),
+        "\u{202e}\u{2066}\u{200f}\u{feff}".to_owned(),
+        "x".repeat(1_000_000),
+        "\u{10ffff}\u{0}\\".repeat(500),
+    ];
+    for text in hostile {
+        let mut event = statement_event();
+        event.session = Arc::new(SessionFacts {
+            application: Some(text.clone()),
+            role: text.clone(),
+            ..(*session_facts()).clone()
+        });
+        event.actor = Some(text.clone());
+        event.reason = Some(text.clone());
+        event.purpose = Some(text.clone());
+        let body = statement_body(&event);
+        assert!(!body.chars().any(crate::audit::is_unprintable));
+        let parsed: serde_json::Value = serde_json::from_str(&format!("{{\"seq\":1{body}}}")).expect("JSON");
+        assert_eq!(parsed["outcome"], "mask");
+        let kept: String = text.chars().take(CLIENT_TEXT_CHARS).collect();
+        for key in ["role", "actor", "application", "purpose", "reason"] {
+            let written = parsed[key].as_str().expect("text");
+            assert_eq!(written.trim_end_matches('…'), kept, "{key}");
+        }
+        assert!(body.len() < 40_000);
+    }
+}
+
+#[test]
+fn a_record_is_never_longer_than_a_reader_takes() {
+    let mut event = statement_event();
+    event.facts.statement = Some("\u{10ffff}".repeat(1_000_000));
+    let wide = FieldUse {
+        column: "\u{e0000}".repeat(47),
+        ..event.facts.fields[0].clone()
+    };
+    event.facts.fields = vec![wide; MOST_FIELDS + 5];
+    let body = statement_body(&event);
+    assert!(body.len() < 24 * 1024 * 1024, "{}", body.len());
+    assert!(body.contains(r#"],"fields_left_out":5,"row_filters""#));
+}
+
+#[test]
+fn subjects_are_keyed() {
+    let a = SubjectHash::new(b"secret", "42");
+    assert_eq!(a, SubjectHash::new(b"secret", "42"));
+    assert_ne!(a, SubjectHash::new(b"secret", "43"));
+    assert_ne!(a, SubjectHash::new(b"other", "42"));
+    assert_eq!(a.to_string().len(), 32);
+}
+
+#[test]
+fn a_sqlstate_holds_nothing_else() {
+    assert_eq!(SqlState::new("42501").as_str(), "42501");
+    for text in ["", "4250", "425011", "x@y.z", "4250ä", "abcde"] {
+        assert_eq!(SqlState::new(text).as_str(), "XX000", "{text}");
+    }
+}
+
+#[test]
+fn times_are_utc_with_six_digits() {
+    assert_eq!(timestamp(datetime!(2026-01-02 03:04:05 +2)), "2026-01-02T01:04:05.000000Z");
+}

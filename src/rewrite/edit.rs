@@ -1,0 +1,187 @@
+//! Edits: what a plan changes in a text, as a closed set of kinds, and their application to bytes.
+//!
+//! The outgoing text is the client's text with pieces replaced; it is never printed from a tree. The
+//! gate applies the same edits to the tree of the client's text, with code of its own.
+
+use std::ops::Range;
+
+use crate::catalog::QualifiedName;
+use crate::sql::PositionMap;
+
+/// A generated sub-select, and what the gate holds it against.
+#[derive(Debug, Clone)]
+pub struct Fragment {
+    /// The SELECT, without parentheses.
+    pub text: String,
+    /// What it must be.
+    pub check: FragmentCheck,
+}
+
+/// What a fragment must be.
+#[derive(Debug, Clone)]
+pub enum FragmentCheck {
+    /// The released relation of a table.
+    Table {
+        /// The table, which alone may stand in its FROM.
+        relation: QualifiedName,
+        /// Its output columns, in order, and whether each is the stored value.
+        columns: Vec<(String, ColumnShape)>,
+        /// How many conditions its WHERE joins.
+        conditions: usize,
+    },
+    /// A view's definition with edits of its own.
+    View {
+        /// The definition.
+        source: String,
+        /// The edits.
+        plan: Edits,
+        /// It is wrapped in a fence.
+        fenced: bool,
+    },
+}
+
+/// The shape of a released column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnShape {
+    /// The column itself.
+    Raw,
+    /// A typed NULL.
+    Null,
+    /// An expression of no other column unless a condition on the data subject needs it.
+    Expression,
+}
+
+/// What an edit does.
+#[derive(Debug, Clone)]
+pub enum EditKind {
+    /// A relation becomes a sub-select, under the name the query knows it by.
+    Relation {
+        /// `RangeVar.location`
+        location: usize,
+        /// The sub-select.
+        fragment: Fragment,
+        /// The alias to add, where the text has none.
+        alias: Option<String>,
+    },
+    /// `COPY table` becomes `COPY (query)`.
+    CopyQuery {
+        /// The query: columns of the table's sub-select.
+        fragment: Fragment,
+        /// The query's text.
+        query: String,
+    },
+    /// A relation's name gets its schema.
+    QualifyRelation {
+        /// `RangeVar.location`
+        location: usize,
+        /// The schema.
+        schema: String,
+    },
+    /// A function's name gets its schema.
+    QualifyFunction {
+        /// `FuncCall.location`
+        location: usize,
+        /// The schema.
+        schema: String,
+    },
+    /// A type's name gets its schema.
+    QualifyType {
+        /// `TypeName.location`
+        location: usize,
+        /// The schema.
+        schema: String,
+    },
+    /// `schema.table.column` loses its first parts.
+    Shorten {
+        /// `ColumnRef.location`
+        location: usize,
+        /// How many.
+        drop: usize,
+    },
+    /// A column of a write's target becomes its released form.
+    Column {
+        /// `ColumnRef.location`
+        location: usize,
+        /// The expression.
+        expression: String,
+        /// The output name added behind it.
+        name: Option<String>,
+    },
+    /// A star over a write's target is spelled out.
+    Star {
+        /// `ColumnRef.location`
+        location: usize,
+        /// The output list.
+        list: String,
+    },
+    /// A write's condition goes into CASE, behind the row filter: the text before it.
+    CaseOpen {
+        /// The row filter.
+        filter: String,
+    },
+    /// The text behind it.
+    CaseClose {
+        /// Conjuncts on raw columns, copied outside so that indexes serve.
+        copied: Option<String>,
+    },
+    /// A write without WHERE gets the row filter.
+    Where {
+        /// The row filter.
+        filter: String,
+    },
+    /// A prepared statement's name of ours.
+    PreparedName {
+        /// The name.
+        name: String,
+    },
+    /// SHOW of a setting of ours becomes a SELECT.
+    Show {
+        /// The SELECT.
+        select: String,
+    },
+}
+
+/// One replacement.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    /// The bytes replaced.
+    pub range: Range<usize>,
+    /// What stands there instead.
+    pub text: String,
+    /// What it means.
+    pub kind: EditKind,
+}
+
+/// The edits of one text, and the relations that stay as they are.
+#[derive(Debug, Clone, Default)]
+pub struct Edits {
+    /// In any order; none overlap.
+    pub edits: Vec<Edit>,
+    /// Relations whose name stays or only gets its schema: `RangeVar.location` and full name.
+    pub as_is: Vec<(usize, QualifiedName)>,
+}
+
+impl Edits {
+    /// Notes an edit.
+    pub fn push(&mut self, range: Range<usize>, text: impl Into<String>, kind: EditKind) {
+        self.edits.push(Edit { range, text: text.into(), kind });
+    }
+
+    /// The text with the edits made, and the way back for positions. `None` where two overlap.
+    pub fn apply(&self, text: &str) -> Option<(String, PositionMap)> {
+        let mut order: Vec<&Edit> = self.edits.iter().collect();
+        order.sort_by_key(|e| (e.range.start, e.range.end));
+        let mut out = String::with_capacity(text.len() + order.iter().map(|e| e.text.len()).sum::<usize>());
+        let mut map = Vec::with_capacity(order.len());
+        let mut at = 0;
+        for edit in order {
+            out.push_str(text.get(at..edit.range.start)?);
+            let start = out.len();
+            out.push_str(&edit.text);
+            map.push((start, out.len(), edit.range.start, edit.range.end));
+            at = edit.range.end;
+        }
+        out.push_str(text.get(at..)?);
+        Some((out, PositionMap::new(map)))
+    }
+}

@@ -1,0 +1,295 @@
+//! The released relation of one table: each column's expression and the conditions on rows, as SQL.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::lists::{self, CatalogForm};
+use crate::catalog::{Catalog, Column, QualifiedName, Relation};
+use crate::policy::{Admission, Code, Denial, Form, Mask, Policy, TableDecision, UnclassifiedForm};
+use crate::sql::resolve::{BaseColumn, Conjunct, Env, is_system};
+
+use super::bind::bind;
+use super::edit::{ColumnShape, Fragment, FragmentCheck};
+use super::keys;
+use super::mask::{MaskKeys, mask_expression, null_expression};
+use super::{obligation, quote};
+
+/// How a relation is released to one request.
+pub enum Release<'p> {
+    /// As it is: only its name is qualified.
+    AsIs(Option<Box<Decided<'p>>>),
+    /// Through a sub-select.
+    Through(Box<Decided<'p>>),
+    /// Not at all.
+    Refused(Denial, Gap),
+}
+
+/// Whether a refusal is for want of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// No rule speaks of it.
+    Yes,
+    /// A rule does.
+    No,
+}
+
+/// What was decided for one relation.
+pub struct Decided<'p> {
+    /// The decision; none for a catalog or an unclassified table.
+    pub decision: Option<TableDecision>,
+    /// The purpose's keys.
+    purpose: String,
+    policy: &'p Policy,
+    /// Forms of a system catalog or an unclassified table.
+    forms: Vec<Form>,
+    /// No rows at all.
+    empty: bool,
+}
+
+/// The entry that classifies a relation: its own, or that of the nearest parent that has one.
+pub fn entry_of(relation: &Relation, policy: &Policy, catalog: &Catalog) -> Option<QualifiedName> {
+    if policy.tables.contains_key(&relation.name) {
+        return Some(relation.name.clone());
+    }
+    relation.parents.iter().filter_map(|p| catalog.relation_by_oid(*p)).find_map(|p| entry_of(p, policy, catalog))
+}
+
+/// Decides how a relation is released. `touched` are the columns that the statement meets.
+pub fn release<'p>(
+    relation: &Relation,
+    policy: &'p Policy,
+    admission: Option<&Admission<'_>>,
+    catalog: &Catalog,
+    touched: &BTreeSet<BaseColumn>,
+) -> Release<'p> {
+    if is_system(relation) {
+        return system(relation, policy, touched);
+    }
+    let Some(admission) = admission else {
+        let message = "no purpose is declared".to_owned();
+        let denial = Denial { code: Code::PurposeMissing, message, detail: None, hint: None, rule: None };
+        return Release::Refused(denial, Gap::No);
+    };
+    let purpose = admission.purpose().name.clone();
+    let Some(entry) = entry_of(relation, policy, catalog) else {
+        return unclassified(relation, policy, purpose);
+    };
+    let columns: Vec<&str> = relation.columns.iter().map(|c| c.name.as_str()).collect();
+    match policy.decide(admission, &entry, &columns) {
+        None => unclassified(relation, policy, purpose),
+        Some(Err(denial)) => Release::Refused(denial, Gap::No),
+        Some(Ok(decision)) => {
+            let plain = decision.filters.is_empty() && decision.columns.iter().all(|c| c.is_raw_everywhere());
+            let decided =
+                Box::new(Decided { decision: Some(decision), purpose, policy, forms: Vec::new(), empty: false });
+            if plain { Release::AsIs(Some(decided)) } else { Release::Through(decided) }
+        }
+    }
+}
+
+fn system<'p>(relation: &Relation, policy: &'p Policy, touched: &BTreeSet<BaseColumn>) -> Release<'p> {
+    let refused = |message: String| {
+        let denial = Denial { code: Code::StatementNotAllowed, message, detail: None, hint: None, rule: None };
+        Release::Refused(denial, Gap::No)
+    };
+    let Some(listed) = lists::catalog_relation(&relation.name.schema, &relation.name.name) else {
+        let why = lists::catalog_refusal(&relation.name.schema, &relation.name.name)
+            .unwrap_or("it is not on the list of catalogs that may be read");
+        return refused(format!("{} cannot be read: {why}", relation.name));
+    };
+    let met = |c: &&Column| touched.contains(&BaseColumn { relation: relation.oid, column: c.number });
+    if relation.columns.iter().filter(met).all(|c| listed.form(&c.name) == CatalogForm::Raw) {
+        return Release::AsIs(None);
+    }
+    let forms = relation
+        .columns
+        .iter()
+        .map(|c| match listed.form(&c.name) {
+            CatalogForm::Raw => Form::Raw,
+            CatalogForm::Hidden => Form::Hidden,
+            CatalogForm::Refuse => Form::Refuse,
+        })
+        .collect();
+    Release::Through(Box::new(Decided { decision: None, purpose: String::new(), policy, forms, empty: false }))
+}
+
+fn unclassified<'p>(relation: &Relation, policy: &'p Policy, purpose: String) -> Release<'p> {
+    match policy.unclassified.table {
+        UnclassifiedForm::Raw => Release::AsIs(None),
+        UnclassifiedForm::Hidden => {
+            let forms = relation.columns.iter().map(|_| Form::Hidden).collect();
+            Release::Through(Box::new(Decided { decision: None, purpose, policy, forms, empty: true }))
+        }
+        UnclassifiedForm::Refuse => Release::Refused(
+            Denial {
+                code: Code::TableUnclassified,
+                message: format!("no rule speaks of table {}", relation.name),
+                detail: None,
+                hint: Some(format!(
+                    "add it to the rules, for example: tables: {{{}: {{columns: {{\"*\": system}}}}}}",
+                    relation.name
+                )),
+                rule: None,
+            },
+            Gap::Yes,
+        ),
+    }
+}
+
+impl Decided<'_> {
+    /// The form of the n-th column.
+    pub fn form(&self, index: usize) -> &Form {
+        match &self.decision {
+            Some(decision) => decision.columns.get(index).map_or(&Form::Hidden, |c| &c.form),
+            None => self.forms.get(index).unwrap_or(&Form::Hidden),
+        }
+    }
+
+    /// The n-th column is the stored one in every row.
+    pub fn raw_everywhere(&self, index: usize) -> bool {
+        match &self.decision {
+            Some(decision) => decision.columns.get(index).is_some_and(|c| c.is_raw_everywhere()),
+            None => self.form(index) == &Form::Raw,
+        }
+    }
+
+    /// Which rows exist depends on the rules.
+    pub fn filtered(&self) -> bool {
+        self.empty || self.decision.as_ref().is_some_and(|d| !d.filters.is_empty())
+    }
+
+    /// The released form of the n-th column, the table known as `alias` (quoted).
+    ///
+    /// # Errors
+    /// A rule does not fit the schema.
+    pub fn column(&self, index: usize, relation: &Relation, alias: &str, env: Env<'_>) -> Result<(String, ColumnShape), String> {
+        let Some(column) = relation.columns.get(index) else { return Err("a column is unknown".into()) };
+        let own = format!("{alias}.{}", quote::ident(&column.name));
+        let null = || (null_expression(column, env.catalog), ColumnShape::Null);
+        let (value, shape) = match self.form(index) {
+            Form::Raw => (own.clone(), ColumnShape::Raw),
+            Form::Hidden | Form::Refuse => return Ok(null()),
+            Form::Masked(Mask::Null) => return Ok(null()),
+            Form::Masked(Mask::Sql(sql)) => (self.sql_mask(sql, column, relation, alias, env)?, ColumnShape::Expression),
+            Form::Masked(mask) => (self.mask(mask, column, relation, &own, alias, env)?, ColumnShape::Expression),
+        };
+        let conditions = self.decision.as_ref().and_then(|d| d.columns.get(index)).map(|c| c.conditions.as_slice());
+        match conditions.unwrap_or_default() {
+            [] => Ok((value, shape)),
+            all => {
+                let tests: Vec<String> = all
+                    .iter()
+                    .map(|c| obligation::condition_sql(c, relation, alias, self.policy, env.catalog))
+                    .collect::<Result<_, _>>()?;
+                Ok((format!("CASE WHEN {} THEN {value} END", tests.join(" AND ")), ColumnShape::Expression))
+            }
+        }
+    }
+
+    fn mask(
+        &self,
+        mask: &Mask,
+        column: &Column,
+        relation: &Relation,
+        own: &str,
+        alias: &str,
+        env: Env<'_>,
+    ) -> Result<String, String> {
+        let pseudonym = keys::pseudonym_setting(&self.purpose);
+        let keys = MaskKeys { pseudonym: &pseudonym, hash: keys::HASH_SETTING };
+        let subject = self
+            .decision
+            .as_ref()
+            .and_then(|d| self.policy.tables.get(&d.table))
+            .and_then(|t| t.data_subject.as_ref())
+            .filter(|s| relation.column(&s.key).is_some())
+            .map(|s| format!("{alias}.{}", quote::ident(&s.key)));
+        mask_expression(mask, column, env.catalog, own, &keys, subject.as_deref()).map_err(|m| m.to_string())
+    }
+
+    fn sql_mask(
+        &self,
+        sql: &str,
+        column: &Column,
+        relation: &Relation,
+        alias: &str,
+        env: Env<'_>,
+    ) -> Result<String, String> {
+        let expression = sql.replace("{}", &quote::ident(&column.name));
+        let bound = bind(&expression, relation, env)?;
+        let value = format!("{alias}.{}", quote::ident(&column.name));
+        let cast = quote::type_name(&column.type_sql);
+        Ok(format!("CASE WHEN {value} IS NOT NULL THEN {}::{cast} END", bound.under(alias)))
+    }
+
+    /// The conditions on rows, the table known as `alias` (quoted).
+    ///
+    /// # Errors
+    /// A rule does not fit the schema.
+    pub fn conditions(&self, relation: &Relation, alias: &str, env: Env<'_>) -> Result<Vec<String>, String> {
+        let mut conditions = Vec::new();
+        if self.empty {
+            conditions.push("false".to_owned());
+        }
+        for filter in self.decision.iter().flat_map(|d| &d.filters) {
+            conditions.push(match filter {
+                crate::policy::RowFilter::Where { sql, place } => bind(sql, relation, env)
+                    .map_err(|why| format!("row filter at {place} does not fit {}: {why}", relation.name))?
+                    .under(alias),
+                other => obligation::filter_sql(other, relation, alias, self.policy, env.catalog)?,
+            });
+        }
+        Ok(conditions)
+    }
+
+    /// The sub-select.
+    ///
+    /// # Errors
+    /// A rule does not fit the schema.
+    pub fn fragment(
+        &self,
+        relation: &Relation,
+        only: bool,
+        fence: bool,
+        conjuncts: &[(Conjunct, String)],
+        env: Env<'_>,
+    ) -> Result<Fragment, String> {
+        let alias = quote::ident(&relation.name.name);
+        let mut list = Vec::with_capacity(relation.columns.len());
+        let mut columns = Vec::with_capacity(relation.columns.len());
+        for (index, column) in relation.columns.iter().enumerate() {
+            let (expression, shape) = self.column(index, relation, &alias, env)?;
+            list.push(match shape {
+                ColumnShape::Raw => expression,
+                ColumnShape::Null | ColumnShape::Expression => {
+                    format!("{expression} AS {}", quote::ident(&column.name))
+                }
+            });
+            columns.push((column.name.clone(), shape));
+        }
+        let mut conditions = self.conditions(relation, &alias, env)?;
+        if fence {
+            for (conjunct, value) in conjuncts {
+                let index = relation.columns.iter().position(|c| c.number == conjunct.column);
+                if let Some(index) = index.filter(|i| self.raw_everywhere(*i))
+                    && let Some(column) = relation.columns.get(index)
+                {
+                    let operator = &conjunct.operator;
+                    let name = quote::ident(&column.name);
+                    conditions.push(format!("{alias}.{name} OPERATOR(pg_catalog.{operator}) {value}"));
+                }
+            }
+        }
+        let only = if only { "ONLY " } else { "" };
+        let mut text = format!("SELECT {} FROM {only}{}", list.join(", "), quote::qualified(&relation.name));
+        if !conditions.is_empty() {
+            text.push_str(" WHERE ");
+            text.push_str(&conditions.join(" AND "));
+        }
+        if fence {
+            text.push_str(" OFFSET 0");
+        }
+        let check =
+            FragmentCheck::Table { relation: relation.name.clone(), columns, conditions: conditions.len() };
+        Ok(Fragment { text, check })
+    }
+}
