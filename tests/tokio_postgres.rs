@@ -1,11 +1,15 @@
 //! tokio-postgres through the proxy: prepared statements under two purposes, refusals in their place, transactions,
 //! pipelines, portals. Starts its own PostgreSQL (as user postgres when run as root) with the demo data, and the proxy.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // helpers of a test, outside #[test]
+
+mod common;
+
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use common::Cluster;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
@@ -14,137 +18,49 @@ const EMAIL: &str = "ada.lindqvist@example.net";
 const MASKED: &str = "a***@example.net";
 const QUERY: &str = "SELECT email FROM care.customers WHERE customer_id = $1";
 
-/// PostgreSQL and the proxy; both end with it.
+/// PostgreSQL with the demo data, and the proxy in front of it; both end with it.
 struct Stack {
-    dir: PathBuf,
-    bin: PathBuf,
-    port: u16,
     proxy: Child,
-}
-
-/// A command without the caller's PG… environment.
-fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PG") && !name.starts_with("PGPURPOSE_")) {
-        command.env_remove(name);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    command
-}
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output().unwrap();
-    output.stdout == b"0\n"
-}
-
-/// A program of PostgreSQL's, which does not run as root.
-fn postgres(dir: &Path, program: &Path) -> Command {
-    let mut command = if is_root() {
-        let mut command = command("runuser");
-        command.args(["-u", "postgres", "--"]).arg(program);
-        command
-    } else {
-        command(program)
-    };
-    command.current_dir(dir);
-    command
-}
-
-fn run(mut command: Command) {
-    let status = command.status().unwrap();
-    assert!(status.success(), "{command:?} failed");
-}
-
-fn newest_postgres() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").unwrap();
-    let newest = versions.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok());
-    PathBuf::from(format!("/usr/lib/postgresql/{}/bin", newest.max().unwrap()))
+    port: u16,
+    audit: PathBuf,
+    _cluster: Cluster,
 }
 
 impl Stack {
     fn start() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let dir = std::env::temp_dir().join(format!("pgpurpose-tokio-{}", std::process::id()));
-        let data = dir.join("pg");
-        std::fs::create_dir_all(&data).unwrap();
-        if is_root() {
-            let mut chown = command("chown");
-            chown.arg("postgres").arg(&data);
-            run(chown);
-        }
-        let bin = newest_postgres();
-        let upstream = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let cluster = Cluster::start();
+        cluster.psql("postgres", "postgres", "CREATE DATABASE care");
+        let data = std::fs::read_to_string(root.join("tests/data/customer-care.sql")).unwrap();
+        cluster.psql("care", "postgres", &data);
 
-        let mut initdb = postgres(&data, &bin.join("initdb"));
-        initdb.args([
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-            "--no-sync",
-            "-D",
-        ]);
-        initdb.arg(data.join("d"));
-        run(initdb);
-        let options = format!(
-            "-p {upstream} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c timezone=UTC",
-            data.display()
-        );
-        let mut start = postgres(&data, &bin.join("pg_ctl"));
-        start.arg("-D").arg(data.join("d")).arg("-l").arg(data.join("log"));
-        start.args(["-w", "-o", &options, "start"]);
-        run(start);
-
-        let psql = |database: &str| {
-            let mut psql = command("psql");
-            let port = upstream.to_string();
-            psql.args([
-                "-X",
-                "-q",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &port,
-                "-U",
-                "postgres",
-                "-d",
-                database,
-            ]);
-            psql
-        };
-        let mut create = psql("postgres");
-        create.args(["-c", "CREATE DATABASE care"]);
-        run(create);
-        let mut load = psql("care");
-        load.arg("-f").arg(root.join("tests/data/customer-care.sql"));
-        run(load);
-
-        let mut serve = command(env!("CARGO_BIN_EXE_pgpurpose"));
-        serve.args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--upstream",
-            &format!("postgres://127.0.0.1:{upstream}"),
-        ]);
-        serve
+        let audit = std::env::temp_dir().join(format!("pgpurpose-tokio-postgres-{}.jsonl", std::process::id()));
+        let mut proxy = Command::new(env!("CARGO_BIN_EXE_pgpurpose"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--upstream"])
+            .arg(format!("postgres://127.0.0.1:{}", cluster.port()))
             .arg("--rules")
             .arg(root.join("rules"))
             .arg("--audit")
-            .arg(dir.join("audit.jsonl"));
-        let mut proxy = serve.stdout(Stdio::piped()).spawn().unwrap();
+            .arg(&audit)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(proxy.stdout.take().unwrap()).lines();
         let port = lines.find_map(|line| {
-            let address = line.unwrap().split_once("listening on ")?.1.trim().to_owned();
-            Some(address.rsplit_once(':').unwrap().1.parse().unwrap())
+            let line = line.unwrap();
+            let (_, address) = line.split_once("listening on ")?;
+            Some(address.trim().rsplit_once(':').unwrap().1.parse().unwrap())
         });
-        let port = port.expect("the proxy ended before it listened");
-        Self { dir, bin, port, proxy }
+        let port = port.unwrap_or_else(|| panic!("the proxy ended before it listened"));
+        // What else it prints must find a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            proxy,
+            port,
+            audit,
+            _cluster: cluster,
+        }
     }
 
     async fn connect(&self, user: &str, purpose: &str) -> Client {
@@ -162,14 +78,7 @@ impl Drop for Stack {
     fn drop(&mut self) {
         let _ = self.proxy.kill();
         let _ = self.proxy.wait();
-        let data = self.dir.join("pg");
-        let mut stop = postgres(&data, &self.bin.join("pg_ctl"));
-        let _ = stop
-            .arg("-D")
-            .arg(data.join("d"))
-            .args(["-m", "immediate", "stop"])
-            .status();
-        let _ = std::fs::remove_dir_all(&self.dir);
+        let _ = std::fs::remove_file(&self.audit);
     }
 }
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DATA = f'{ROOT}/tests/data'
@@ -87,6 +88,8 @@ class Stack:
             found = re.search(rb'listening on \S*:(\d+)', line)
             if found:
                 self.proxy = int(found.group(1))
+                # What else it prints must find a reader.
+                threading.Thread(target=self.proxy_process.stdout.read, daemon=True).start()
                 return
         sys.exit(f'the proxy did not start: {open(self.log, errors="replace").read()[-2000:]}')
 
