@@ -1,8 +1,71 @@
-//! Subcommands. Knows arguments and exit codes, nothing of SQL.
+//! Subcommands: one file each, with its arguments and what it prints. Knows arguments and exit
+//! codes, nothing of SQL.
+
+mod check;
+mod matrix;
+mod output;
+pub mod rules_files;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// What the program tells its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0
+    Fine,
+    /// 1: findings, or refused.
+    Findings,
+    /// 2: what was asked for makes no sense, or cannot be read.
+    Usage,
+    /// 70: a fault of ours.
+    Fault,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Fine => 0,
+            Exit::Findings => 1,
+            Exit::Usage => 2,
+            Exit::Fault => 70,
+        })
+    }
+}
+
+/// Purpose limitation on the PostgreSQL wire.
+#[derive(Debug, Parser)]
+#[command(name = "pgpurpose", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check that rules are well-formed, complete and unambiguous
+    Check(check::Args),
+    /// Show who sees what: columns by purposes, the released form in each cell
+    Matrix(matrix::Args),
+}
+
 /// Runs the subcommand that the arguments name.
 pub fn main() -> ExitCode {
-    ExitCode::from(2)
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Nothing is left to be done where even this cannot be printed.
+            let _ = usage.print();
+            return if usage.use_stderr() { Exit::Usage } else { Exit::Fine }.into();
+        }
+    };
+    let run = || match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
+    };
+    // The panic's own message is already printed.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+        .unwrap_or(Exit::Fault)
+        .into()
 }

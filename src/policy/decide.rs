@@ -3,7 +3,12 @@
 
 use crate::catalog::QualifiedName;
 
-use super::{Admission, Denial, Mask, Place, Policy, Sensitivity, Verb, WriteEntry};
+use super::lookup::Subject;
+use super::model::within;
+use super::{
+    Admission, Category, ColumnRule, ConsentOnDenial, Denial, Disclosure, Mask, Place, Policy, Purpose, RecipientKind,
+    ReleaseEntry, ReleaseForm, ReleaseTarget, Sensitivity, TableRule, UnclassifiedForm,
+};
 
 /// The form in which a column is released.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +21,18 @@ pub enum Form {
     Refuse,
     /// Through this mask.
     Masked(Mask),
+}
+
+impl Form {
+    /// `raw`, `hidden`, `refuse`, or the mask's name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Hidden => "hidden",
+            Self::Refuse => "refuse",
+            Self::Masked(mask) => mask.name(),
+        }
+    }
 }
 
 /// A condition on the data subject of a row under which a value is shown; else it is hidden.
@@ -47,8 +64,7 @@ pub enum RowFilter {
         /// Column of the table at hand.
         key: String,
     },
-    /// `scope: one_subject` and the table is not of that root: no rows of it are personal, only
-    /// columns of sensitivity none are shown (the forms say so); kept for the audit.
+    /// `retention`: only rows whose date is not older than `keep`.
     Retention {
         /// Column of the table at hand.
         column: String,
@@ -151,7 +167,8 @@ pub struct TableDecision {
 
 impl Policy {
     /// The released relation of `table` (the name of its entry) for the columns named, in their
-    /// order. `None`: the table has no entry.
+    /// order. `None`: the table has no entry. Ask for all columns that the relation has: which rows
+    /// exist may depend on them (`on_no_consent: row`).
     ///
     /// # Errors
     /// `transfer_not_allowed`, where no row may be disclosed to the recipient.
@@ -161,20 +178,343 @@ impl Policy {
         table: &QualifiedName,
         columns: &[&str],
     ) -> Option<Result<TableDecision, Denial>> {
-        let _ = (admission, table, columns);
-        todo!("policy helper")
+        self.tables
+            .get(table)
+            .map(|rule| self.decide_table(admission, rule, columns))
     }
 
-    /// The `writes` entry that allows `verb` on `table` (the name of its entry), if any.
-    pub fn write_entry(&self, admission: &Admission<'_>, table: &QualifiedName, verb: Verb) -> Option<&WriteEntry> {
-        let _ = (admission, table, verb);
-        todo!("policy helper")
+    fn decide_table(
+        &self,
+        admission: &Admission<'_>,
+        table: &TableRule,
+        columns: &[&str],
+    ) -> Result<TableDecision, Denial> {
+        let mut filters = self.population(admission, table)?;
+        let mut decided: Vec<ColumnDecision> = columns
+            .iter()
+            .map(|name| self.decide_column(admission, table, name))
+            .collect();
+        if table.on_no_consent == ConsentOnDenial::Row {
+            // Columns that were not asked about count too, so that the rows are the same for all queries.
+            let unasked = table.columns.keys().filter(|name| !columns.contains(&name.as_str()));
+            let unasked: Vec<ColumnDecision> = unasked.map(|name| self.decide_column(admission, table, name)).collect();
+            self.conditions_to_rows(table, &mut decided, &unasked, &mut filters);
+        }
+        let protected = self.is_protected(&table.name)
+            || !filters.is_empty()
+            || decided.iter().any(|column| !column.is_raw_everywhere());
+        Ok(TableDecision {
+            table: table.name.clone(),
+            protected,
+            columns: decided,
+            filters,
+        })
     }
 
-    /// Whether data of `from` may be written into a column of `into` (policy.md section 10): the
-    /// same category, a descendant, or a higher sensitivity.
-    pub fn may_flow(&self, from: &str, into: Option<&str>) -> bool {
-        let _ = (from, into);
-        todo!("policy helper")
+    /// `on_no_consent: row`: conditions on the table's own subject become row filters. Those on the
+    /// subject of a single column stay with the value.
+    fn conditions_to_rows(
+        &self,
+        table: &TableRule,
+        decided: &mut [ColumnDecision],
+        unasked: &[ColumnDecision],
+        filters: &mut Vec<RowFilter>,
+    ) {
+        let Some(subject) = self.subject_of_table(table) else {
+            return;
+        };
+        let of_row = |condition: &Condition| condition.key == subject.key && &condition.root == subject.root;
+        let all = decided.iter().chain(unasked).flat_map(|column| &column.conditions);
+        let mut rows: Vec<Condition> = Vec::new();
+        for condition in all.filter(|condition| of_row(condition)) {
+            if !rows.contains(condition) {
+                rows.push(condition.clone());
+            }
+        }
+        for column in decided {
+            column.conditions.retain(|condition| !of_row(condition));
+        }
+        filters.extend(rows.into_iter().map(RowFilter::Consent));
     }
+
+    fn decide_column(&self, admission: &Admission<'_>, table: &TableRule, name: &str) -> ColumnDecision {
+        let classified = table
+            .column(name)
+            .and_then(|rule| Some((rule, self.category(&rule.category)?)));
+        let Some((rule, category)) = classified else {
+            return self.unclassified_column(admission, table, name);
+        };
+        let released = self.necessity(admission, table, name, rule, category);
+        let disclosed = self
+            .outside_scope(admission, table, rule, category)
+            .or_else(|| self.outside_transfer(admission, rule, category))
+            .unwrap_or_else(|| self.purpose_limitation(admission, table, rule, category));
+        let (form, conditions, place) = strictest(released.form, released.place, disclosed);
+        ColumnDecision {
+            column: name.to_owned(),
+            category: Some(rule.category.clone()),
+            sensitivity: category.sensitivity,
+            form,
+            conditions,
+            predicates_refused: released.predicates_refused,
+            unclassified: false,
+            rule: Some(place),
+        }
+    }
+
+    /// No rule speaks of it: `unclassified.column`, counted as sensitive.
+    fn unclassified_column(&self, admission: &Admission<'_>, table: &TableRule, name: &str) -> ColumnDecision {
+        let own_rows = !admission.purpose().one_subject || self.filtered_to_subject(admission, table);
+        let form = match self.unclassified.column {
+            UnclassifiedForm::Refuse => Form::Refuse,
+            UnclassifiedForm::Raw if own_rows => Form::Raw,
+            UnclassifiedForm::Raw | UnclassifiedForm::Hidden => Form::Hidden,
+        };
+        ColumnDecision {
+            column: name.to_owned(),
+            category: None,
+            sensitivity: Sensitivity::Sensitive,
+            form,
+            conditions: Vec::new(),
+            predicates_refused: false,
+            unclassified: true,
+            rule: None,
+        }
+    }
+
+    /// Question 3, necessity: the release entry that speaks for the column.
+    fn necessity(
+        &self,
+        admission: &Admission<'_>,
+        table: &TableRule,
+        name: &str,
+        rule: &ColumnRule,
+        category: &Category,
+    ) -> Released {
+        let Some(entry) = self.release_entry(&admission.purpose().name, &table.name, name, &rule.category) else {
+            let form = match category.sensitivity {
+                Sensitivity::None => Form::Raw,
+                Sensitivity::Personal | Sensitivity::Sensitive => Form::Hidden,
+            };
+            return Released {
+                form,
+                predicates_refused: false,
+                place: rule.place.clone(),
+            };
+        };
+        let form = match &entry.form {
+            ReleaseForm::Raw => Form::Raw,
+            ReleaseForm::Hidden => Form::Hidden,
+            ReleaseForm::Refuse => Form::Refuse,
+            ReleaseForm::Mask(mask) => Form::Masked(mask.clone()),
+            // Loading reports an own mask that is missing; should one be missing all the same, deny.
+            ReleaseForm::OwnMask => match rule.mask.as_ref().or(category.mask.as_ref()) {
+                Some(mask) => Form::Masked(mask.clone()),
+                None => Form::Hidden,
+            },
+        };
+        Released {
+            form,
+            predicates_refused: entry.predicates_refused,
+            place: entry.place.clone(),
+        }
+    }
+
+    /// The release entry that speaks for a column under a purpose: `columns` before
+    /// `data_categories`, then the deeper category, then the deeper purpose. Loading refuses
+    /// entries that tie and disagree; of entries that tie, the first is as good as any.
+    pub fn release_entry(
+        &self,
+        purpose: &str,
+        table: &QualifiedName,
+        column: &str,
+        category: &str,
+    ) -> Option<&ReleaseEntry> {
+        let mut best: Option<(ReleaseDepth, &ReleaseEntry)> = None;
+        for entry in &self.release {
+            let Some(depth) = entry.depth(purpose, table, column, category) else {
+                continue;
+            };
+            if best.is_none_or(|(deepest, _)| depth > deepest) {
+                best = Some((depth, entry));
+            }
+        }
+        best.map(|(_, entry)| entry)
+    }
+
+    /// Question 2, purpose limitation.
+    fn purpose_limitation(
+        &self,
+        admission: &Admission<'_>,
+        table: &TableRule,
+        rule: &ColumnRule,
+        category: &Category,
+    ) -> Disclosed {
+        if self.is_own_data(admission, table, rule) {
+            return Disclosed::shown();
+        }
+        let purpose = admission.purpose();
+        let subject = self.subject_of_column(table, rule);
+        let mut disclosed = Disclosed::shown();
+        if !self.intended(purpose, table) {
+            let records = with_ancestors(&purpose.name);
+            disclosed.restrict(
+                self.disclosure(category.other_purpose, subject, Some(records)),
+                category,
+            );
+        }
+        if admission
+            .recipient()
+            .is_some_and(|r| r.kind == RecipientKind::ThirdParty)
+        {
+            let records = self.consent.as_ref().and_then(|consent| consent.third_party.clone());
+            let records = records.map(|value| vec![value]);
+            disclosed.restrict(self.disclosure(category.third_party, subject, records), category);
+        }
+        disclosed
+    }
+
+    /// Whether the access purpose is within what the table was collected for: in the subtree of an
+    /// entry of `collected_for`, or compatible with one (a purpose's name covers its children).
+    pub fn intended(&self, purpose: &Purpose, table: &TableRule) -> bool {
+        table.collected_for.iter().any(|collected| {
+            within(&purpose.name, collected) || purpose.compatible_with.iter().any(|with| within(collected, with))
+        })
+    }
+
+    /// What a disclosure rule asks of the rows of `subject`; `records` are the consent records that
+    /// count.
+    fn disclosure(&self, rule: Disclosure, subject: Option<Subject<'_>>, records: Option<Vec<String>>) -> Answer {
+        let opt_in = match rule {
+            Disclosure::Allow => return Answer::Show,
+            Disclosure::Never => return Answer::Hide,
+            Disclosure::OptIn => true,
+            Disclosure::OptOut => false,
+        };
+        match (subject, records, self.consent_root()) {
+            (Some(subject), Some(purposes), Some(root)) if root == subject.root => Answer::If(Condition {
+                key: subject.key.to_owned(),
+                root: subject.root.clone(),
+                opt_in,
+                purposes,
+            }),
+            // Nobody could have been asked: opt_in and opt_out hide.
+            _ => Answer::Hide,
+        }
+    }
+
+    /// `scope: one_subject`: what is neither the named subject's nor of sensitivity none is hidden.
+    fn outside_scope(
+        &self,
+        admission: &Admission<'_>,
+        table: &TableRule,
+        rule: &ColumnRule,
+        category: &Category,
+    ) -> Option<Disclosed> {
+        let outside = admission.purpose().one_subject
+            && category.sensitivity > Sensitivity::None
+            && !self.is_own_data(admission, table, rule);
+        outside.then(|| Disclosed::hidden(rule.place.clone()))
+    }
+
+    /// The row filter of `transfers` looks at the table's subject; a column about somebody else,
+    /// whose region it does not ask for, is hidden from a restricted recipient.
+    fn outside_transfer(&self, admission: &Admission<'_>, rule: &ColumnRule, category: &Category) -> Option<Disclosed> {
+        let transfers = self.restricted_transfer(admission)?;
+        let outside = rule.data_subject.is_some() && category.sensitivity > Sensitivity::None;
+        outside.then(|| Disclosed::hidden(transfers.place.clone()))
+    }
+}
+
+/// The answer of question 3.
+struct Released {
+    form: Form,
+    predicates_refused: bool,
+    place: Place,
+}
+
+/// One disclosure rule's answer.
+enum Answer {
+    Show,
+    Hide,
+    If(Condition),
+}
+
+/// The answer of question 2: hidden by a rule, or shown under conditions.
+struct Disclosed {
+    hidden: Option<Place>,
+    conditions: Vec<Condition>,
+}
+
+impl Disclosed {
+    fn shown() -> Self {
+        Self {
+            hidden: None,
+            conditions: Vec::new(),
+        }
+    }
+
+    fn hidden(by: Place) -> Self {
+        Self {
+            hidden: Some(by),
+            conditions: Vec::new(),
+        }
+    }
+
+    fn restrict(&mut self, answer: Answer, by: &Category) {
+        match answer {
+            Answer::Show => {}
+            Answer::Hide => self.hidden = Some(by.place.clone()),
+            Answer::If(condition) => self.conditions.push(condition),
+        }
+    }
+}
+
+/// Refuse is stricter than hidden, hidden than anything under conditions.
+fn strictest(form: Form, place: Place, disclosed: Disclosed) -> (Form, Vec<Condition>, Place) {
+    match (form, disclosed.hidden) {
+        (form @ (Form::Refuse | Form::Hidden), _) => (form, Vec::new(), place),
+        (Form::Raw | Form::Masked(_), Some(by)) => (Form::Hidden, Vec::new(), by),
+        (form @ (Form::Raw | Form::Masked(_)), None) => (form, disclosed.conditions, place),
+    }
+}
+
+/// `a.b.c`, `a.b`, `a`: a record for a purpose covers what is below it.
+pub(super) fn with_ancestors(name: &str) -> Vec<String> {
+    std::iter::successors(Some(name), |name| name.rsplit_once('.').map(|(parent, _)| parent))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// How specifically a release entry speaks for a column; the greater wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReleaseDepth {
+    names_column: bool,
+    category: usize,
+    purpose: usize,
+}
+
+impl ReleaseEntry {
+    /// How specifically this entry speaks for a column under a purpose; `None`: it does not.
+    pub fn depth(&self, purpose: &str, table: &QualifiedName, column: &str, category: &str) -> Option<ReleaseDepth> {
+        let purpose = deepest(&self.purposes, purpose)?;
+        let (names_column, category) = match &self.target {
+            ReleaseTarget::Columns(columns) => {
+                let named = columns.iter().any(|(of, name)| of == table && name == column);
+                (named.then_some(true)?, 0)
+            }
+            ReleaseTarget::Categories(categories) => (false, deepest(categories, category)?),
+        };
+        Some(ReleaseDepth {
+            names_column,
+            category,
+            purpose,
+        })
+    }
+}
+
+/// The number of words of the longest of `entries` that covers `name`.
+pub(super) fn deepest(entries: &[String], name: &str) -> Option<usize> {
+    let covering = entries.iter().filter(|entry| within(name, entry));
+    covering.map(|entry| entry.split('.').count()).max()
 }

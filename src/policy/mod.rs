@@ -6,15 +6,21 @@
 
 mod admit;
 mod decide;
+mod lookup;
+mod matrix;
 mod model;
+mod population;
 mod reason;
+mod writing;
 
-pub use admit::{Admission, Declaration, Denial};
-pub use decide::{ColumnDecision, Condition, Form, RowFilter, TableDecision};
+pub(crate) use admit::nearest;
+pub use admit::{Admission, Declaration, Denial, PlanVariant};
+pub use decide::{ColumnDecision, Condition, Form, ReleaseDepth, RowFilter, TableDecision};
+pub use matrix::{Cell, Matrix, MatrixRow, MatrixTable};
 pub use model::{
     Assurance, AssuranceKind, BreakGlass, Category, ChildrenRule, ColumnRule, ConsentOnDenial, ConsentTable,
-    DataSubject, DateGrain, Disclosure, JsonPath, LegalBasis, Mask, Mode, Place, Policy, Purpose, Recipient,
-    RecipientKind, ReleaseEntry, ReleaseForm, ReleaseTarget, Retention, Role, RowFilterRule, Sensitivity, TableRule,
-    Transfers, Unclassified, UnclassifiedForm, Verb, WriteEntry,
+    DataSubject, DateGrain, Disclosure, FAKE_KINDS, JsonPath, LegalBasis, Mask, Mode, Place, Policy, Purpose,
+    Recipient, RecipientKind, ReleaseEntry, ReleaseForm, ReleaseTarget, Retention, Role, RowFilterRule, Sensitivity,
+    TableRule, Transfers, Unclassified, UnclassifiedForm, Verb, WriteEntry, within,
 };
 pub use reason::Code;

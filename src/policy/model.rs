@@ -288,6 +288,9 @@ pub enum Mask {
     Sql(String),
 }
 
+/// The kinds of `fake: …`.
+pub const FAKE_KINDS: [&str; 7] = ["name", "first_name", "last_name", "email", "phone", "company", "city"];
+
 impl Mask {
     /// The mask's name, as the audit shows the form: `email`, `partial`, …
     pub const fn name(&self) -> &'static str {

@@ -1,1 +1,137 @@
-//! YAML to `Policy`, with diagnostics that point at the place. The only place that names serde_yaml.
+//! YAML to [`Policy`], with diagnostics that point at the place.
+//!
+//! Pure: files come in as names and texts. A file becomes a tree of nodes with places (`node`), then
+//! a [`document::Document`] (`read`: keys and types), documents are merged for each database
+//! (`merge`), and a policy is built (`build`: inheritance, names, what entries say together). Each
+//! step goes on after an error, so that one run tells all. Knows no SQL and no catalog.
+
+mod build;
+mod diagnostic;
+mod document;
+mod fields;
+mod merge;
+mod node;
+mod read;
+mod source;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::policy::Policy;
+
+pub use diagnostic::{Diagnostic, DiagnosticCode, Diagnostics};
+
+use document::Document;
+use source::Source;
+
+/// The policies of all databases, from one folder of rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySet {
+    sha256: String,
+    /// Of databases that files name.
+    named: BTreeMap<String, Arc<Policy>>,
+    /// Of all others, if some file is for all.
+    others: Option<Arc<Policy>>,
+}
+
+impl PolicySet {
+    /// The policy of a database; `None`: no document speaks for it, and nobody may log in.
+    pub fn for_database(&self, name: &str) -> Option<Arc<Policy>> {
+        self.named.get(name).or(self.others.as_ref()).map(Arc::clone)
+    }
+
+    /// Each policy, with the database that it is for; `None` stands for all that no file names.
+    pub fn policies(&self) -> impl Iterator<Item = (Option<&str>, &Arc<Policy>)> {
+        let named = self.named.iter().map(|(name, policy)| (Some(name.as_str()), policy));
+        named.chain(self.others.iter().map(|policy| (None, policy)))
+    }
+
+    /// SHA-256 over the names and contents of all files, hex.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+}
+
+/// Builds the policies of rules files: `(name relative to the rules folder, text)`, in the order in
+/// which they are to be read.
+///
+/// # Errors
+/// All that is wrong, in order of place.
+pub fn load(files: &[(String, String)]) -> Result<PolicySet, Diagnostics> {
+    let mut findings = Diagnostics::default();
+    let read = read_files(files, &mut findings);
+    // What stands in a file that cannot be read would be missed everywhere else.
+    if !findings.is_empty() {
+        return Err(findings.sorted());
+    }
+    let documents: Vec<(Arc<Source>, Document)> = read
+        .into_iter()
+        .map(|(source, node)| (source, read::document(&node, &mut findings)))
+        .collect();
+    let documents = merge::in_order(documents, &mut findings);
+    let set = build_all(&documents, hash(files), &mut findings);
+    if findings.is_empty() {
+        Ok(set)
+    } else {
+        Err(findings.sorted())
+    }
+}
+
+/// The files that a rules file includes, as names in the rules folder; none if it cannot be read.
+pub fn includes(name: &str, text: &str) -> Vec<String> {
+    let node = node::parse(&source(name, text));
+    let includes = node.map_or_else(|_| Vec::new(), |node| read::includes(&node));
+    includes.into_iter().map(|path| merge::normal(&path.value)).collect()
+}
+
+fn source(name: &str, text: &str) -> Arc<Source> {
+    Arc::new(Source {
+        name: name.into(),
+        text: text.into(),
+    })
+}
+
+fn read_files(files: &[(String, String)], findings: &mut Diagnostics) -> Vec<(Arc<Source>, node::Node)> {
+    let mut read = Vec::new();
+    for (name, text) in files {
+        let source = source(name, text);
+        match node::parse(&source) {
+            Ok(node) => read.push((source, node)),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    read
+}
+
+fn build_all(documents: &[Document], sha256: String, findings: &mut Diagnostics) -> PolicySet {
+    let known = build::Known::of(documents);
+    let mut policy = |database: Option<&str>| {
+        let merged = merge::for_database(documents, database, findings);
+        Arc::new(build::policy(&merged, &known, &sha256, findings))
+    };
+    let names = merge::databases(documents);
+    let named = names
+        .into_iter()
+        .map(|name| (name.clone(), policy(Some(&name))))
+        .collect();
+    let for_all = documents.iter().any(|document| document.databases.is_none());
+    let others = for_all.then(|| policy(None));
+    PolicySet { sha256, named, others }
+}
+
+fn hash(files: &[(String, String)]) -> String {
+    let mut hasher = Sha256::new();
+    for (name, text) in files {
+        // Lengths first, so that no two sets of files run together into the same bytes.
+        for part in [name, text] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part.as_bytes());
+        }
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;
