@@ -1,6 +1,7 @@
 //! Subcommands: one file each, with its arguments and what it prints. Knows arguments and exit
 //! codes, nothing of SQL.
 
+mod audit;
 mod check;
 mod matrix;
 mod output;
@@ -44,6 +45,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check and search the audit log
+    Audit(audit::Args),
     /// Check that rules are well-formed, complete and unambiguous
     Check(check::Args),
     /// Show who sees what: columns by purposes, the released form in each cell
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         }
     };
     let run = || match cli.command {
+        Command::Audit(args) => audit::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Matrix(args) => matrix::run(&args),
     };
