@@ -1,6 +1,7 @@
 //! Subcommands: one file each, with its arguments and what it prints. Knows arguments and exit
 //! codes, nothing of SQL.
 
+mod audit;
 mod catalog;
 mod check;
 mod matrix;
@@ -46,6 +47,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check and search the audit log
+    Audit(audit::Args),
     /// Run the proxy
     Serve(Box<serve::Args>),
     /// Check that rules are well-formed, complete and unambiguous
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         }
     };
     let run = || match cli.command {
+        Command::Audit(args) => audit::run(&args),
         Command::Serve(args) => serve::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Matrix(args) => matrix::run(&args),
