@@ -1,6 +1,8 @@
 //! The allow-lists against a real PostgreSQL: everything that it has is decided, and what is called
 //! total never fails.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use std::collections::BTreeSet;

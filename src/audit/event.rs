@@ -274,6 +274,13 @@ pub enum Recovery {
     },
     /// The file was moved away or removed; a new one was begun.
     FileGone,
+    /// More was to be told than could be written in time.
+    Overflow {
+        /// Statements that were refused.
+        refused: u64,
+        /// Other events that could not be kept.
+        lost: u64,
+    },
     /// Writing failed for a time.
     WriteFailed {
         /// What the system said, without a path.
@@ -484,6 +491,11 @@ fn recovered(f: &mut Fields<'_>, recovery: &Recovery) {
             f.number("torn_bytes", *bytes);
         }
         Recovery::FileGone => f.text("cause", "file_gone"),
+        Recovery::Overflow { refused, lost } => {
+            f.text("cause", "overflow");
+            f.number("refused", *refused);
+            f.number("lost", *lost);
+        }
         Recovery::WriteFailed {
             error,
             since,
@@ -515,4 +527,4 @@ pub fn timestamp(time: OffsetDateTime) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -56,7 +56,7 @@ enum State {
     Closed,
 }
 
-/// What happened during an outage.
+/// What was not queued: in an outage, or because the queue was full.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Losses {
     /// Announcements that were refused.
@@ -168,8 +168,9 @@ impl Queue {
     }
 
     /// The writer's: waits for events and takes them all in exchange for the empty `batch`. Gives
-    /// the last ticket among them; `None` when the queue is closing and empty.
-    pub(super) fn take(&self, batch: &mut Vec<Queued>) -> Option<u64> {
+    /// the last ticket among them and what there was no room for; `None` when the queue is closing
+    /// and empty.
+    pub(super) fn take(&self, batch: &mut Vec<Queued>) -> Option<(u64, Losses)> {
         let mut inner = lock(&self.inner);
         while inner.items.is_empty() {
             if inner.closing {
@@ -181,7 +182,7 @@ impl Queue {
         inner.writer_sleeps = false;
         inner.bytes = 0;
         std::mem::swap(&mut inner.items, batch);
-        Some(inner.last)
+        Some((inner.last, std::mem::take(&mut inner.losses)))
     }
 
     /// The writer's: waits until it is time to try again; `true` when the queue is closing.

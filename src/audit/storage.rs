@@ -374,3 +374,6 @@ fn not_continued(fault: &Fault) -> io::Error {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,15 @@ impl<M: Medium> Writer<M> {
     pub(super) fn run(mut self) {
         let _end = End(Arc::clone(&self.queue));
         let mut batch = Vec::new();
-        while let Some(last) = self.queue.take(&mut batch) {
+        while let Some((last, losses)) = self.queue.take(&mut batch) {
+            if losses != Losses::default() {
+                tracing::error!(
+                    refused = losses.refused,
+                    lost = losses.lost,
+                    "the audit's queue was full"
+                );
+                batch.push(overflow(losses));
+            }
             match self.write(&batch) {
                 Ok(()) => {
                     self.queue.settle(last);
@@ -161,15 +169,25 @@ impl<M: Medium> Writer<M> {
 }
 
 fn recovered(error: &io::Error, since: OffsetDateTime, losses: Losses) -> Queued {
-    let told = Event::Recovered(Recovery::WriteFailed {
+    told(&Recovery::WriteFailed {
         error: error.to_string(),
         since,
         refused: losses.refused,
         lost: losses.lost,
-    });
+    })
+}
+
+fn overflow(losses: Losses) -> Queued {
+    told(&Recovery::Overflow {
+        refused: losses.refused,
+        lost: losses.lost,
+    })
+}
+
+fn told(recovery: &Recovery) -> Queued {
     Queued {
         kind: Kind::Note,
-        body: body(&told),
+        body: body(&Event::Recovered(recovery.clone())),
     }
 }
 

@@ -65,7 +65,8 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, RulesError> {
             continue;
         }
         let file = folder.join(&name);
-        if !must_exist && !(is_inside(&name) && file.is_file()) {
+        let there = is_inside(&name) && file.is_file();
+        if !must_exist && !there {
             continue;
         }
         let text = std::fs::read_to_string(&file).map_err(unreadable(&file))?;

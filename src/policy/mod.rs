@@ -11,11 +11,12 @@ mod matrix;
 mod model;
 mod population;
 mod reason;
+mod release;
 mod writing;
 
 pub(crate) use admit::nearest;
 pub use admit::{Admission, Declaration, Denial, PlanVariant};
-pub use decide::{ColumnDecision, Condition, Form, ReleaseDepth, RowFilter, TableDecision};
+pub use decide::{ColumnDecision, Condition, Form, RowFilter, TableDecision};
 pub use matrix::{Cell, Matrix, MatrixRow, MatrixTable};
 pub use model::{
     Assurance, AssuranceKind, BreakGlass, Category, ChildrenRule, ColumnRule, ConsentOnDenial, ConsentTable,
@@ -24,3 +25,4 @@ pub use model::{
     TableRule, Transfers, Unclassified, UnclassifiedForm, Verb, WriteEntry, within,
 };
 pub use reason::Code;
+pub use release::ReleaseDepth;

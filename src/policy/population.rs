@@ -54,12 +54,11 @@ impl Policy {
         if covers(&rule.purposes, &admission.purpose().name) {
             return Vec::new();
         }
-        let mut filters = self.children_of_columns(table);
-        // The named subject's own data is exempt, a child's too; other persons in the row are not.
-        if !self.filtered_to_subject(admission, table) {
-            filters.extend(self.children_of_rows(table));
+        // The named subject's own data is exempt, a child's too; what is about others is hidden there.
+        if self.filtered_to_subject(admission, table) {
+            return Vec::new();
         }
-        filters
+        self.child_filters(table)
     }
 
     /// The rows of children in a table, whatever the purpose: none of them may be stored

@@ -2,8 +2,8 @@
 
 use crate::catalog::QualifiedName;
 
-use super::decide::deepest;
 use super::model::within;
+use super::release::deepest;
 use super::{Admission, Code, Condition, Denial, Policy, Sensitivity, Verb, WriteEntry};
 
 impl Policy {

@@ -182,7 +182,9 @@ pub(super) fn number(node: &Node, what: &str, least: u64, most: u64, findings: &
     };
     let value = text.parse::<u64>().ok().filter(|value| (least..=most).contains(value));
     if value.is_none() {
-        let most = if most >= u64::from(u32::MAX) {
+        let most = if least == most {
+            least.to_string()
+        } else if most >= u64::from(u32::MAX) {
             format!("at least {least}")
         } else {
             format!("from {least} to {most}")

@@ -99,7 +99,7 @@ fn read_files(files: &[(String, String)], findings: &mut Diagnostics) -> Vec<(Ar
         let source = source(name, text);
         match node::parse(&source) {
             Ok(node) => read.push((source, node)),
-            Err(finding) => findings.push(finding),
+            Err(finding) => findings.push(*finding),
         }
     }
     read
@@ -132,6 +132,3 @@ fn hash(files: &[(String, String)]) -> String {
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-#[cfg(test)]
-mod tests;

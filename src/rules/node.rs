@@ -62,7 +62,7 @@ impl Node {
 ///
 /// # Errors
 /// What makes it no YAML, where.
-pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Diagnostic> {
+pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Box<Diagnostic>> {
     let options = serde_yaml::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
@@ -88,7 +88,7 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Diagnostic> {
                 Some(_) | None => span.start,
             };
             let span = Span::new(source, start..span.end.max(start + 1));
-            Err(Diagnostic::new(DiagnosticCode::Syntax, &span, message))
+            Err(Box::new(Diagnostic::new(DiagnosticCode::Syntax, &span, message)))
         }
     }
 }

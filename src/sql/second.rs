@@ -9,7 +9,10 @@
 //! the strictest reading of the statement holds.
 
 mod expressions;
+mod operators;
+mod queries;
 mod statements;
+mod writes;
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 use sqlparser::dialect::PostgreSqlDialect;

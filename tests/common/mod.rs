@@ -2,7 +2,13 @@
 //! no password. Stopped and removed when dropped.
 
 // Each test binary compiles this module for itself and uses what it needs of it.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::fs;
 use std::io::Write;
@@ -115,7 +121,8 @@ impl Cluster {
     /// `|`, no header. Panics on the first error.
     pub fn psql(&self, database: &str, user: &str, sql: &str) -> String {
         let said = self.try_psql(database, user, sql);
-        assert!(said.success, "psql failed: {}", said.stderr);
+        let error: String = said.stderr.chars().take(2000).collect();
+        assert!(said.success, "psql failed: {error}");
         said.stdout
     }
 

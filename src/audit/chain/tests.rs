@@ -99,7 +99,10 @@ fn a_record_rewritten_with_its_own_hash_made_anew_breaks_the_next_one() {
         };
         seal(&mut changed[at], before, br#","event":"nothing""#);
         changed[at].pop();
-        assert_eq!(faults(&changed), [(at + 1, Fault::DoesNotFollow { seq: at as u64 + 2 })]);
+        assert_eq!(
+            faults(&changed),
+            [(at + 1, Fault::DoesNotFollow { seq: at as u64 + 2 })]
+        );
     }
 }
 

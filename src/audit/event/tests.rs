@@ -249,5 +249,8 @@ fn a_sqlstate_holds_nothing_else() {
 
 #[test]
 fn times_are_utc_with_six_digits() {
-    assert_eq!(timestamp(datetime!(2026-01-02 03:04:05 +2)), "2026-01-02T01:04:05.000000Z");
+    assert_eq!(
+        timestamp(datetime!(2026-01-02 03:04:05 +2)),
+        "2026-01-02T01:04:05.000000Z"
+    );
 }

@@ -1,0 +1,38 @@
+//! Lines as they may stand in a file.
+
+use super::*;
+
+fn lines(bytes: &[u8]) -> Vec<(u64, String)> {
+    let mut lines = Lines::new(bytes);
+    let mut all = Vec::new();
+    while let Some((number, line)) = lines.next_line().expect("readable") {
+        all.push((
+            number,
+            match line {
+                Line::Whole(line) => String::from_utf8_lossy(line).into_owned(),
+                Line::Torn(part) => format!("torn {}", part.len()),
+                Line::TooLong => "too long".to_owned(),
+            },
+        ));
+    }
+    all
+}
+
+#[test]
+fn whole_and_torn_lines() {
+    assert_eq!(lines(b""), []);
+    assert_eq!(
+        lines(b"a\n\nb\n"),
+        [(1, "a".into()), (2, String::new()), (3, "b".into())]
+    );
+    assert_eq!(lines(b"a\nbcd"), [(1, "a".into()), (2, "torn 3".into())]);
+}
+
+#[test]
+fn a_line_without_end_takes_no_memory() {
+    let endless = io::repeat(b'x').take(LONGEST_LINE * 3).chain(&b"\nnext\n"[..]);
+    let mut reader = Lines::new(BufReader::new(endless));
+    assert_eq!(reader.next_line().expect("readable"), Some((1, Line::TooLong)));
+    assert_eq!(reader.next_line().expect("readable"), Some((2, Line::Whole(b"next"))));
+    assert!(reader.buffer.capacity() as u64 <= 2 * LONGEST_LINE);
+}

@@ -67,6 +67,7 @@ impl Names<'_> {
             let purposes = self.purpose_names(&doc.purposes);
             let default_purpose = doc.default_purpose.as_ref().and_then(|name| self.purpose_name(name));
             if let (Some(name), Some(default)) = (&doc.default_purpose, &default_purpose)
+                && purposes.len() == doc.purposes.len()
                 && !purposes.iter().any(|granted| within(default, granted))
             {
                 let message = format!("role `{}` may not act for its default purpose `{default}`", key.value);

@@ -76,7 +76,12 @@ pub(super) fn mask(node: &Node, findings: &mut Diagnostics) -> Option<Mask> {
             let known = bare_mask(&word.text);
             if known.is_none() {
                 let message = format!("`{}` is not a mask that stands alone", word.text);
-                findings.push(invalid(&node.span, message).suggest(&word.text, MASKS));
+                let finding = invalid(&node.span, message);
+                findings.push(if MASKS.contains(&word.text.as_str()) {
+                    finding.help(format!("write it with its value: {{{}: …}}", word.text))
+                } else {
+                    finding.suggest(&word.text, MASKS)
+                });
             }
             return known;
         }

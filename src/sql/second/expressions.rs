@@ -4,12 +4,13 @@
 //! (`SELECT a rlike FROM t` is an alias and a table to PostgreSQL).
 
 use sqlparser::ast::{
-    AccessExpr, Array, Assignment, BinaryOperator, CaseWhen, CeilFloorKind, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, InTarget, Interval,
-    ObjectNamePart, OrderBy, OrderByExpr, OrderByKind, SelectItem, SelectItemQualifiedWildcardKind, Subscript,
+    AccessExpr, Array, Assignment, CaseWhen, CeilFloorKind, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, InTarget, Interval, ObjectNamePart,
+    OrderBy, OrderByExpr, OrderByKind, SelectItem, SelectItemQualifiedWildcardKind, Subscript,
     WildcardAdditionalOptions, WindowFrame, WindowFrameBound, WindowSpec, WindowType,
 };
 
+use super::operators::binary_operator;
 use super::{Walk, Walked, require};
 
 /// Words that PostgreSQL never takes for a column: where the second parser does, it took a clause for an
@@ -466,82 +467,4 @@ fn plain_wildcard(options: &WildcardAdditionalOptions) -> Walked {
 fn no_clause(ident: &Ident) -> Walked {
     let is_clause = ident.quote_style.is_none() && CLAUSE_WORDS.contains(&ident.value.to_ascii_lowercase().as_str());
     require(!is_clause, "a clause taken for a name")
-}
-
-/// Operators spelt as words that PostgreSQL reads as names.
-fn binary_operator(op: &BinaryOperator) -> Walked {
-    match op {
-        BinaryOperator::Xor
-        | BinaryOperator::DuckIntegerDivide
-        | BinaryOperator::MyIntegerDivide
-        | BinaryOperator::Match
-        | BinaryOperator::Regexp
-        | BinaryOperator::Glob
-        | BinaryOperator::Assignment
-        | BinaryOperator::Is
-        | BinaryOperator::IsNot => Err("an operator of another dialect"),
-        BinaryOperator::Plus
-        | BinaryOperator::Minus
-        | BinaryOperator::Multiply
-        | BinaryOperator::Divide
-        | BinaryOperator::Modulo
-        | BinaryOperator::StringConcat
-        | BinaryOperator::Gt
-        | BinaryOperator::Lt
-        | BinaryOperator::GtEq
-        | BinaryOperator::LtEq
-        | BinaryOperator::Spaceship
-        | BinaryOperator::Eq
-        | BinaryOperator::NotEq
-        | BinaryOperator::And
-        | BinaryOperator::Or
-        | BinaryOperator::BitwiseOr
-        | BinaryOperator::BitwiseAnd
-        | BinaryOperator::BitwiseXor
-        | BinaryOperator::Custom(_)
-        | BinaryOperator::PGBitwiseXor
-        | BinaryOperator::PGBitwiseShiftLeft
-        | BinaryOperator::PGBitwiseShiftRight
-        | BinaryOperator::PGExp
-        | BinaryOperator::PGOverlap
-        | BinaryOperator::PGRegexMatch
-        | BinaryOperator::PGRegexIMatch
-        | BinaryOperator::PGRegexNotMatch
-        | BinaryOperator::PGRegexNotIMatch
-        | BinaryOperator::PGLikeMatch
-        | BinaryOperator::PGILikeMatch
-        | BinaryOperator::PGNotLikeMatch
-        | BinaryOperator::PGNotILikeMatch
-        | BinaryOperator::PGStartsWith
-        | BinaryOperator::Arrow
-        | BinaryOperator::LongArrow
-        | BinaryOperator::HashArrow
-        | BinaryOperator::HashLongArrow
-        | BinaryOperator::AtAt
-        | BinaryOperator::AtArrow
-        | BinaryOperator::ArrowAt
-        | BinaryOperator::HashMinus
-        | BinaryOperator::AtQuestion
-        | BinaryOperator::Question
-        | BinaryOperator::QuestionAnd
-        | BinaryOperator::QuestionPipe
-        | BinaryOperator::PGCustomBinaryOperator(_)
-        | BinaryOperator::Overlaps
-        | BinaryOperator::DoubleHash
-        | BinaryOperator::LtDashGt
-        | BinaryOperator::AndLt
-        | BinaryOperator::AndGt
-        | BinaryOperator::LtLtPipe
-        | BinaryOperator::PipeGtGt
-        | BinaryOperator::AndLtPipe
-        | BinaryOperator::PipeAndGt
-        | BinaryOperator::LtCaret
-        | BinaryOperator::GtCaret
-        | BinaryOperator::QuestionHash
-        | BinaryOperator::QuestionDash
-        | BinaryOperator::QuestionDashPipe
-        | BinaryOperator::QuestionDoublePipe
-        | BinaryOperator::At
-        | BinaryOperator::TildeEq => Ok(()),
-    }
 }

@@ -1,0 +1,1 @@
+//! Catalogs shared between sessions.

@@ -1,0 +1,163 @@
+//! `postgres://user:password@host:port/database`, read.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// A server, and who logs in where.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The server.
+    pub address: Address,
+    /// Role.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Option<String>,
+    /// Database.
+    pub database: Option<String>,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({}, {:?}, {:?})", self.address, self.user, self.database)
+    }
+}
+
+/// Why a URL is not usable. Never repeats the URL, which may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// Not `postgres://` or `postgresql://`.
+    #[error("a server is named as postgres://host:port")]
+    Scheme,
+    /// The port is not a number.
+    #[error("the port is not a number from 1 to 65535")]
+    Port,
+    /// `%` without two hex digits, or not UTF-8.
+    #[error("bad %-escape")]
+    Escape,
+    /// `?key=value`
+    #[error("parameters after ? are not supported here")]
+    Parameters,
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(url: &str) -> Result<Self, TargetError> {
+        let rest = url
+            .strip_prefix("postgres://")
+            .or_else(|| url.strip_prefix("postgresql://"))
+            .ok_or(TargetError::Scheme)?;
+        if rest.contains(['?', '#']) {
+            return Err(TargetError::Parameters);
+        }
+        let (authority, database) = match rest.split_once('/') {
+            Some((authority, database)) => (authority, some(database)?),
+            None => (rest, None),
+        };
+        let (login, place) = match authority.rsplit_once('@') {
+            Some((login, place)) => (login, place),
+            None => ("", authority),
+        };
+        let (user, password) = match login.split_once(':') {
+            Some((user, password)) => (some(user)?, some(password)?),
+            None => (some(login)?, None),
+        };
+        Ok(Self {
+            address: address(place)?,
+            user,
+            password,
+            database,
+        })
+    }
+}
+
+fn address(place: &str) -> Result<Address, TargetError> {
+    let (host, port) = match place.strip_prefix('[').and_then(|p| p.split_once(']')) {
+        Some((host, rest)) => (host, rest.strip_prefix(':')),
+        None => match place.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (place, None),
+        },
+    };
+    let port = match port {
+        None | Some("") => 5432,
+        Some(port) => port.parse().ok().filter(|&p| p != 0).ok_or(TargetError::Port)?,
+    };
+    let host = some(host)?.unwrap_or_else(|| "localhost".into());
+    Ok(Address { host, port })
+}
+
+fn some(text: &str) -> Result<Option<String>, TargetError> {
+    Ok(Some(unescape(text)?).filter(|t| !t.is_empty()))
+}
+
+fn unescape(text: &str) -> Result<String, TargetError> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || {
+            rest.next()
+                .and_then(|b| char::from(b).to_digit(16))
+                .ok_or(TargetError::Escape)
+        };
+        let value = digit()? * 16 + digit()?;
+        bytes.push(u8::try_from(value).map_err(|_| TargetError::Escape)?);
+    }
+    String::from_utf8(bytes).map_err(|_| TargetError::Escape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let ok = |url: &str| {
+            let t: Target = url.parse().unwrap();
+            let word = |o: Option<String>| o.unwrap_or_else(|| "-".into());
+            format!(
+                "{} {} {} {}",
+                t.address,
+                word(t.user),
+                word(t.password),
+                word(t.database)
+            )
+        };
+        assert_eq!(ok("postgres://127.0.0.1:5432"), "127.0.0.1:5432 - - -");
+        assert_eq!(ok("postgresql://db"), "db:5432 - - -");
+        assert_eq!(ok("postgres://u:p%40ss@[::1]:99/d%20b"), "[::1]:99 u p@ss d b");
+        assert_eq!(ok("postgres:///d"), "localhost:5432 - - d");
+        let cases = [
+            ("mysql://x", TargetError::Scheme),
+            ("postgres://x:0", TargetError::Port),
+            ("postgres://x:y", TargetError::Port),
+            ("postgres://u%4@x", TargetError::Escape),
+            ("postgres://x/y?z=1", TargetError::Parameters),
+        ];
+        for (url, error) in cases {
+            assert_eq!(url.parse::<Target>(), Err(error), "{url}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Messages into a buffer. Strings are cut at a NUL byte rather than let one through.
+
+use bytes::{BufMut, BytesMut};
+
+use super::ErrorFields;
+use super::frontend::Target;
+
+/// Writes a frame: type, length, and the body that `body` appends.
+pub fn framed(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut BytesMut)) {
+    out.put_u8(tag);
+    with_length(out, body);
+}
+
+/// Writes a length word and the body that `body` appends (start-up packets have no type byte).
+pub fn with_length(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
+    let start = out.len();
+    out.put_u32(0);
+    body(out);
+    let length = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
+    if let Some(word) = out.get_mut(start..start + 4) {
+        word.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// A NUL-terminated string.
+pub fn string(out: &mut BytesMut, text: &str) {
+    let clean = text.split('\0').next().unwrap_or_default();
+    out.put_slice(clean.as_bytes());
+    out.put_u8(0);
+}
+
+/// Query
+pub fn query(out: &mut BytesMut, text: &str) {
+    framed(out, b'Q', |b| string(b, text));
+}
+
+/// Parse
+pub fn parse(out: &mut BytesMut, name: &str, text: &str, types: &[u32]) {
+    framed(out, b'P', |b| {
+        string(b, name);
+        string(b, text);
+        b.put_u16(u16::try_from(types.len()).unwrap_or(u16::MAX));
+        for oid in types {
+            b.put_u32(*oid);
+        }
+    });
+}
+
+/// Bind, with everything after the names as it came.
+pub fn bind(out: &mut BytesMut, portal: &str, statement: &str, rest: &[u8]) {
+    framed(out, b'B', |b| {
+        string(b, portal);
+        string(b, statement);
+        b.put_slice(rest);
+    });
+}
+
+/// Describe
+pub fn describe(out: &mut BytesMut, target: Target, name: &str) {
+    framed(out, b'D', |b| targeted(b, target, name));
+}
+
+/// Close
+pub fn close(out: &mut BytesMut, target: Target, name: &str) {
+    framed(out, b'C', |b| targeted(b, target, name));
+}
+
+fn targeted(out: &mut BytesMut, target: Target, name: &str) {
+    out.put_u8(match target {
+        Target::Statement => b'S',
+        Target::Portal => b'P',
+    });
+    string(out, name);
+}
+
+/// Execute
+pub fn execute(out: &mut BytesMut, portal: &str, max_rows: i32) {
+    framed(out, b'E', |b| {
+        string(b, portal);
+        b.put_i32(max_rows);
+    });
+}
+
+/// A message without body.
+pub fn bare(out: &mut BytesMut, tag: u8) {
+    framed(out, tag, |_| ());
+}
+
+/// ErrorResponse
+pub fn error(out: &mut BytesMut, fields: &ErrorFields) {
+    response(out, b'E', fields);
+}
+
+/// NoticeResponse
+pub fn notice(out: &mut BytesMut, fields: &ErrorFields) {
+    response(out, b'N', fields);
+}
+
+fn response(out: &mut BytesMut, tag: u8, fields: &ErrorFields) {
+    framed(out, tag, |b| {
+        for (field, text) in fields.iter() {
+            b.put_u8(field);
+            string(b, text);
+        }
+        b.put_u8(0);
+    });
+}
+
+/// NegotiateProtocolVersion: down to 3.0, and the options that are not known.
+pub fn negotiate(out: &mut BytesMut, unknown: &[String]) {
+    framed(out, b'v', |b| {
+        b.put_u32(super::startup::PROTOCOL_3_0);
+        b.put_u32(u32::try_from(unknown.len()).unwrap_or(u32::MAX));
+        for name in unknown {
+            string(b, name);
+        }
+    });
+}
+
+/// The SASL mechanisms that the server offers.
+pub fn sasl_mechanisms(out: &mut BytesMut, mechanisms: &[String]) {
+    framed(out, b'R', |b| {
+        b.put_u32(10);
+        for name in mechanisms {
+            string(b, name);
+        }
+        b.put_u8(0);
+    });
+}
+
+/// A start-up packet of protocol 3.0.
+pub fn startup(out: &mut BytesMut, parameters: &[(String, String)]) {
+    with_length(out, |b| {
+        b.put_u32(super::startup::PROTOCOL_3_0);
+        for (name, value) in parameters {
+            string(b, name);
+            string(b, value);
+        }
+        b.put_u8(0);
+    });
+}
+
+/// A cancel request.
+pub fn cancel(out: &mut BytesMut, process: u32, secret: u32) {
+    with_length(out, |b| {
+        b.put_u32(super::startup::CANCEL);
+        b.put_u32(process);
+        b.put_u32(secret);
+    });
+}
