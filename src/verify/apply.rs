@@ -5,7 +5,7 @@ use pg_query::protobuf as pb;
 
 use crate::rewrite::edit::{EditKind, Edits};
 use crate::sql::grammar::{Edit as _, Editor, Tree, TreeMut};
-use crate::sql::parsed::{MarkDistinct, raw_parse};
+use crate::sql::parsed::{MarkEmpty, raw_parse};
 
 use super::{Difference, Result, differs};
 
@@ -224,7 +224,7 @@ pub(super) fn select(text: &str) -> Result<pb::Node> {
     };
     let Some(node) = only.stmt else { return differs("a fragment is empty") };
     let mut node = *node;
-    node.edit(&mut MarkDistinct)?;
+    node.edit(&mut MarkEmpty)?;
     node.erase_positions();
     Ok(node)
 }
