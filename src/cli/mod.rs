@@ -4,6 +4,7 @@
 mod audit;
 mod catalog;
 mod check;
+mod explain;
 mod matrix;
 mod output;
 pub mod rules_files;
@@ -55,6 +56,8 @@ enum Command {
     Check(check::Args),
     /// Show who sees what: columns by purposes, the released form in each cell
     Matrix(matrix::Args),
+    /// Explain the decision for one statement, and show it as PostgreSQL would get it
+    Explain(Box<explain::Args>),
     /// Write a snapshot of what exists in a database: names and types, never a value
     Catalog(catalog::Args),
 }
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Matrix(args) => matrix::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Catalog(args) => catalog::run(&args),
     };
     // The panic's own message is already printed.

@@ -25,6 +25,11 @@ impl Refusal {
         }
     }
 
+    /// Of a text that could not be read at all.
+    pub fn unread(message: impl Into<String>) -> Self {
+        Self { sqlstate: "42601", ..Self::simple(Code::NotUnderstood, message) }
+    }
+
     pub(super) fn hinted(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

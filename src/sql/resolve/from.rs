@@ -68,6 +68,9 @@ impl Resolver<'_> {
         let Ok(location) = usize::try_from(range.location) else {
             return Err(Problem::refuse(Code::NotUnderstood, "a relation without a place", None));
         };
+        if let Some(known) = self.out.relations.iter().position(|r| r.location == location && r.oid == relation.oid) {
+            return Ok(known);
+        }
         self.out.relations.push(RelationUse {
             oid: relation.oid,
             name: relation.name.clone(),

@@ -103,7 +103,11 @@ impl Resolver<'_> {
     }
 
     pub(super) fn qualify(&mut self, location: usize, schema: &str, kind: QualifiedKind) {
-        self.out.qualifications.push(Qualification { location, schema: schema.to_owned(), kind });
+        // The grammar repeats `(a, b) = (SELECT …)` for each column: one place, one edit.
+        let new = Qualification { location, schema: schema.to_owned(), kind };
+        if !self.out.qualifications.contains(&new) {
+            self.out.qualifications.push(new);
+        }
     }
 
     /// Whether a function may be called, with so many arguments; notes its schema where the text has
