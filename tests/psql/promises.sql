@@ -101,7 +101,9 @@ BEGIN; INSERT INTO care.customers (full_name, email, birth_date) VALUES ('Too Yo
 BEGIN; UPDATE care.customers SET birth_date = current_date - 2000 WHERE customer_id = 3; ROLLBACK;
 
 -- case: 15-device-without-consent | role: support_app | fails | must-see: \(write_not_allowed\)
-BEGIN; UPDATE care.customers SET device_id = gen_random_uuid() WHERE customer_id = 3; ROLLBACK;
+BEGIN; INSERT INTO care.customers (full_name, email, birth_date, device_id) VALUES ('No Consent', 'no.consent@example.org', '1980-01-01', gen_random_uuid()); ROLLBACK;
+-- case: 15-without-a-device | role: support_app | must-see: INSERT 0 1
+BEGIN; INSERT INTO care.customers (full_name, email, birth_date) VALUES ('No Device', 'no.device@example.org', '1980-01-01'); ROLLBACK;
 
 -- case: 16-no-write-without-a-rule | role: marketing_app | purpose: marketing | fails | must-see: \(write_not_allowed\)
 UPDATE care.customers SET city = 'x' WHERE customer_id = 1;
