@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args) -> Exit {
         Ok(0) => Exit::Fine,
         Ok(skipped) => {
             output::complain(&format!(
-                "{skipped} lines are no audit records; see `pgpurpose audit verify`"
+                "lines that are no audit records: {skipped}; see `pgpurpose audit verify`"
             ));
             Exit::Findings
         }

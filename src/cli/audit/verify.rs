@@ -98,6 +98,9 @@ fn text(summary: &Summary) -> String {
     if first > 1 {
         lines.push(format!("records before {first} are not in these files"));
     }
+    if !summary.holds() {
+        return lines.join("\n");
+    }
     lines.push(format!("head {}:{}", head.seq, head.hash));
     lines.push(
         "Not shown by a chain alone: records cut off after the head, and a rewriting of all records from one on.\n\
