@@ -188,7 +188,7 @@ fn retention(column: &str, keep: &str, target: &Target<'_>, catalog: &Catalog) -
         sql: format!(
             "({} OPERATOR(pg_catalog.>=) {})",
             target.column(column),
-            moment.from_utc(&oldest)
+            moment.of_utc(&oldest)
         ),
         relations: Vec::new(),
     })
@@ -268,7 +268,7 @@ impl Moment {
     }
 
     /// A timestamp in UTC as this type.
-    fn from_utc(self, timestamp: &str) -> String {
+    fn of_utc(self, timestamp: &str) -> String {
         match self {
             Self::Date => format!("{timestamp}::pg_catalog.date"),
             Self::Timestamp => timestamp.to_owned(),

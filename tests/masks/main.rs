@@ -123,8 +123,10 @@ fn json(paths: &[&str]) -> Mask {
 }
 
 /// Mask, column type, and what each value (SQL) is to be shown as.
+type Expectation = (Mask, &'static str, Vec<(&'static str, &'static str)>);
+
 #[rustfmt::skip]
-fn expectations() -> Vec<(Mask, &'static str, Vec<(&'static str, &'static str)>)> {
+fn expectations() -> Vec<Expectation> {
     let year = Mask::Generalize(DateGrain::Year);
     let month = Mask::Generalize(DateGrain::Month);
     let quarter = Mask::Generalize(DateGrain::Quarter);

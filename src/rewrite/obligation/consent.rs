@@ -78,7 +78,7 @@ impl Records<'_> {
             let at = self.column(&self.alias, expires)?;
             wheres.push(format!(
                 "({at} IS NULL OR {at} OPERATOR(pg_catalog.>) {})",
-                moment.from_utc(UTC_NOW)
+                moment.of_utc(UTC_NOW)
             ));
         }
         if let Some(recorded_at) = &self.consent.recorded_at {

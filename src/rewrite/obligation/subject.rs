@@ -145,6 +145,6 @@ fn fits(text: &str, own: &KeyType<'_>) -> bool {
 
 /// Groups of four hex digits, eight of them, a hyphen between any two or none.
 fn is_uuid(text: &str) -> bool {
-    let hex = |s: &str| !s.is_empty() && s.len() % 4 == 0 && s.bytes().all(|b| b.is_ascii_hexdigit());
+    let hex = |s: &str| !s.is_empty() && s.len().is_multiple_of(4) && s.bytes().all(|b| b.is_ascii_hexdigit());
     text.split('-').all(hex) && text.bytes().filter(u8::is_ascii_hexdigit).count() == 32
 }
