@@ -209,7 +209,11 @@ pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
     match crate::sql::parsed::parse(sql.text()) {
         Ok(statements) => {
             let commands = statements.iter().map(|s| s.command.clone()).collect();
-            Ok(Parsed { sql, commands, statements })
+            Ok(Parsed {
+                sql,
+                commands,
+                statements,
+            })
         }
         Err(error) => Err(Refusal {
             code: Code::NotUnderstood,

@@ -18,7 +18,7 @@ enum Command {
     /// Check the chain: find changed, removed, inserted, reordered and cut-off records
     Verify(verify::Args),
     /// Search events
-    Query(query::Args),
+    Query(Box<query::Args>),
 }
 
 pub(super) fn run(args: &Args) -> Exit {

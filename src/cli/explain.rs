@@ -34,7 +34,13 @@ pub(super) struct Args {
     #[arg(long)]
     subject: Option<String>,
     /// The database, postgres://user:password@host:port/database
-    #[arg(long, env = "PGPURPOSE_AGAINST", hide_env_values = true, conflicts_with = "catalog", required_unless_present = "catalog")]
+    #[arg(
+        long,
+        env = "PGPURPOSE_AGAINST",
+        hide_env_values = true,
+        conflicts_with = "catalog",
+        required_unless_present = "catalog"
+    )]
     against: Option<Target>,
     /// A snapshot that `pgpurpose catalog` wrote
     #[arg(long)]
@@ -121,7 +127,14 @@ fn decide(args: &Args, policy: &Policy, catalog: &Catalog) -> Result<Plan, Refus
     let contexts: Vec<Context<'_>> = parsed
         .commands
         .iter()
-        .map(|_| Context { policy, catalog, role: &args.role, standing, search_path: &search_path, prepared: &SameNames })
+        .map(|_| Context {
+            policy,
+            catalog,
+            role: &args.role,
+            standing,
+            search_path: &search_path,
+            prepared: &SameNames,
+        })
         .collect();
     pipeline::examine(&parsed, &contexts)
 }

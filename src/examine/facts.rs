@@ -12,7 +12,10 @@ use super::Examination;
 impl Refusal {
     /// With a code and words, nothing known of the statement.
     pub(super) fn simple(code: Code, message: impl Into<String>) -> Self {
-        let facts = Facts { code: Some(code), ..Facts::unread() };
+        let facts = Facts {
+            code: Some(code),
+            ..Facts::unread()
+        };
         Self {
             code,
             sqlstate: "42501",
@@ -27,7 +30,10 @@ impl Refusal {
 
     /// Of a text that could not be read at all.
     pub fn unread(message: impl Into<String>) -> Self {
-        Self { sqlstate: "42601", ..Self::simple(Code::NotUnderstood, message) }
+        Self {
+            sqlstate: "42601",
+            ..Self::simple(Code::NotUnderstood, message)
+        }
     }
 
     pub(super) fn hinted(mut self, hint: impl Into<String>) -> Self {
@@ -38,7 +44,11 @@ impl Refusal {
     /// With what is known of the statement.
     pub(super) fn about(mut self, statement: Option<&PlannedStatement>) -> Self {
         if let Some(statement) = statement {
-            *self.facts = Facts { outcome: Outcome::Refuse, code: Some(self.code), ..statement.facts.clone() };
+            *self.facts = Facts {
+                outcome: Outcome::Refuse,
+                code: Some(self.code),
+                ..statement.facts.clone()
+            };
         }
         self
     }
@@ -46,7 +56,13 @@ impl Refusal {
 
 impl Examination<'_> {
     pub(super) fn refuse(&self, code: Code, message: impl Into<String>) -> Refusal {
-        let denial = Denial { code, message: message.into(), detail: None, hint: None, rule: None };
+        let denial = Denial {
+            code,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            rule: None,
+        };
         self.denied(denial, Gap::No, None)
     }
 
@@ -55,7 +71,11 @@ impl Examination<'_> {
             Gap::Yes => Outcome::Gap,
             Gap::No => Outcome::Refuse,
         };
-        let facts = Facts { outcome, code: Some(denial.code), ..self.plain_facts() };
+        let facts = Facts {
+            outcome,
+            code: Some(denial.code),
+            ..self.plain_facts()
+        };
         Refusal {
             code: denial.code,
             sqlstate: "42501",
@@ -98,10 +118,18 @@ impl Examination<'_> {
         let mut outcome = Outcome::Allow;
         let mut fields = Vec::new();
         for (base, position) in &resolved.columns {
-            let Some(relation) = self.context.catalog.relation_by_oid(base.relation) else { continue };
-            let Some(index) = relation.columns.iter().position(|c| c.number == base.column) else { continue };
-            let Some(decided) = planned.decided.get(&base.relation) else { continue };
-            let Some(column) = decided.decision.as_ref().and_then(|d| d.columns.get(index)) else { continue };
+            let Some(relation) = self.context.catalog.relation_by_oid(base.relation) else {
+                continue;
+            };
+            let Some(index) = relation.columns.iter().position(|c| c.number == base.column) else {
+                continue;
+            };
+            let Some(decided) = planned.decided.get(&base.relation) else {
+                continue;
+            };
+            let Some(column) = decided.decision.as_ref().and_then(|d| d.columns.get(index)) else {
+                continue;
+            };
             if column.unclassified {
                 outcome = outcome.min(Outcome::Gap);
             }
@@ -127,6 +155,11 @@ impl Examination<'_> {
         if planned.decided.values().any(|d| Decided::filtered(d)) {
             outcome = outcome.min(Outcome::Filter);
         }
-        Facts { outcome, fields, row_filters, ..self.plain_facts() }
+        Facts {
+            outcome,
+            fields,
+            row_filters,
+            ..self.plain_facts()
+        }
     }
 }

@@ -43,7 +43,12 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
     let mut each = Vec::with_capacity(parsed.statements.len());
     let mut statements = Vec::with_capacity(parsed.statements.len());
     for (statement, context) in parsed.statements.iter().zip(contexts) {
-        let examination = Examination { text, tokens: &tokens, statement, context };
+        let examination = Examination {
+            text,
+            tokens: &tokens,
+            statement,
+            context,
+        };
         let (planned, edits) = examination.run()?;
         all.edits.extend(edits.edits.iter().cloned());
         statements.push(planned);
@@ -56,7 +61,11 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
     let verified = verify::verify(&pairs, outgoing)
         .map_err(|difference| Refusal::simple(Code::NotVerified, difference.0))
         .map_err(|refusal| refusal.about(statements.first()))?;
-    Ok(Plan { verified: verified.into(), positions, statements })
+    Ok(Plan {
+        verified: verified.into(),
+        positions,
+        statements,
+    })
 }
 
 impl Examination<'_> {
@@ -71,14 +80,25 @@ impl Examination<'_> {
             return Err(self.denied(denial.clone(), Gap::No, None));
         }
         match command {
-            Command::Select | Command::Write | Command::SetConfig(_) | Command::Prepare { .. } | Command::Declare { .. }
-            | Command::Explain | Command::CopyOut | Command::CopyIn => self.query(),
+            Command::Select
+            | Command::Write
+            | Command::SetConfig(_)
+            | Command::Prepare { .. }
+            | Command::Declare { .. }
+            | Command::Explain
+            | Command::CopyOut
+            | Command::CopyIn => self.query(),
             Command::Execute { .. } => self.execute(),
-            Command::Set(_) | Command::SetCharacteristics | Command::Reset(_) | Command::ResetAll | Command::Show(_) => {
-                self.setting()
-            }
+            Command::Set(_)
+            | Command::SetCharacteristics
+            | Command::Reset(_)
+            | Command::ResetAll
+            | Command::Show(_) => self.setting(),
             Command::Ddl => self.ddl(),
-            Command::Transaction(_) | Command::Discard(_) | Command::Deallocate(_) | Command::Fetch { .. }
+            Command::Transaction(_)
+            | Command::Discard(_)
+            | Command::Deallocate(_)
+            | Command::Fetch { .. }
             | Command::Close(_) => Ok((self.unchanged(), Edits::default())),
             Command::Refused => Err(self.refuse(Code::StatementNotAllowed, "this statement is not served")),
         }
@@ -94,8 +114,17 @@ impl Examination<'_> {
     /// A statement with a query in it.
     fn query(&self) -> Result<(PlannedStatement, Edits), Refusal> {
         let policy = self.context.policy;
-        let allowed = |f: &Function| policy.functions_allowed.iter().any(|(s, _)| same_signature(s, &f.signature));
-        let env = Env { catalog: self.context.catalog, search_path: self.context.search_path, allowed: &allowed };
+        let allowed = |f: &Function| {
+            policy
+                .functions_allowed
+                .iter()
+                .any(|(s, _)| same_signature(s, &f.signature))
+        };
+        let env = Env {
+            catalog: self.context.catalog,
+            search_path: self.context.search_path,
+            allowed: &allowed,
+        };
         let resolved = resolve(self.statement, env).map_err(|p| self.problem(p))?;
         self.second_reading(&resolved)?;
         if let Standing::Undeclared(denial) = self.context.standing
@@ -103,7 +132,11 @@ impl Examination<'_> {
         {
             return Err(self.denied(denial.clone(), Gap::No, None));
         }
-        let planner = Planner { policy, admission: self.admission(), env };
+        let planner = Planner {
+            policy,
+            admission: self.admission(),
+            env,
+        };
         let planned = planner
             .plan(self.text, self.tokens, self.statement.span.clone(), &resolved)
             .map_err(|r| self.refused(r, &resolved))?;
@@ -111,7 +144,10 @@ impl Examination<'_> {
         self.whole_statement(&resolved, &planned)?;
         let facts = self.facts(&resolved, &planned);
         let hidden_origins = self.hidden_origins(&planned);
-        let protected = planned.decided.values().any(|d| d.decision.as_ref().is_some_and(|d| d.protected));
+        let protected = planned
+            .decided
+            .values()
+            .any(|d| d.decision.as_ref().is_some_and(|d| d.protected));
         let statement = PlannedStatement {
             command: self.statement.command.clone(),
             facts,
@@ -125,7 +161,10 @@ impl Examination<'_> {
     /// Reads or writes something besides the system catalogs.
     fn reads_rows(&self, resolved: &Resolved) -> bool {
         resolved.relations.iter().any(|r| {
-            self.context.catalog.relation_by_oid(r.oid).is_none_or(|relation| !is_system(relation))
+            self.context
+                .catalog
+                .relation_by_oid(r.oid)
+                .is_none_or(|relation| !is_system(relation))
         })
     }
 
@@ -147,9 +186,22 @@ impl Examination<'_> {
                 } else {
                     (Code::ColumnRefused, Gap::No)
                 };
-                let message = format!("column {}.{} is refused for purpose {purpose}", relation.name, column.column);
+                let message = format!(
+                    "column {}.{} is refused for purpose {purpose}",
+                    relation.name, column.column
+                );
                 let detail = column.rule.as_ref().map(|p| format!("rule {p}"));
-                return Err(self.denied(Denial { code, message, detail, hint: None, rule: column.rule.clone() }, gap, None));
+                return Err(self.denied(
+                    Denial {
+                        code,
+                        message,
+                        detail,
+                        hint: None,
+                        rule: column.rule.clone(),
+                    },
+                    gap,
+                    None,
+                ));
             }
         }
         for (base, position) in &resolved.columns {
@@ -161,11 +213,19 @@ impl Examination<'_> {
             {
                 let message = format!(
                     "column {}.{} may only be shown for purpose {purpose}, not used as {}",
-                    relation.name, column.column, position.as_str()
+                    relation.name,
+                    column.column,
+                    position.as_str()
                 );
                 let detail = column.rule.as_ref().map(|p| format!("rule {p}"));
                 let code = Code::PredicateRefused;
-                let denial = Denial { code, message, detail, hint: None, rule: column.rule.clone() };
+                let denial = Denial {
+                    code,
+                    message,
+                    detail,
+                    hint: None,
+                    rule: column.rule.clone(),
+                };
                 return Err(self.denied(denial, Gap::No, None));
             }
         }
@@ -174,16 +234,27 @@ impl Examination<'_> {
 
     /// What the purpose says of the statement as a whole.
     fn whole_statement(&self, _resolved: &Resolved, planned: &Planned<'_>) -> Result<(), Refusal> {
-        let Some(admission) = self.admission() else { return Ok(()) };
+        let Some(admission) = self.admission() else {
+            return Ok(());
+        };
         let purpose = admission.purpose();
         let decisions = || planned.decided.values().filter_map(|d| d.decision.as_ref());
         if self.statement.command == Command::Explain && !purpose.explain && decisions().any(|d| d.protected) {
-            let message = format!("EXPLAIN of protected tables is not allowed for purpose {}", purpose.name);
-            return Err(self.refuse(Code::StatementNotAllowed, message).hinted("its estimates and filters tell of rows that are not released; a purpose with explain: true may"));
+            let message = format!(
+                "EXPLAIN of protected tables is not allowed for purpose {}",
+                purpose.name
+            );
+            return Err(self.refuse(Code::StatementNotAllowed, message).hinted(
+                "its estimates and filters tell of rows that are not released; a purpose with explain: true may",
+            ));
         }
         if purpose.aggregate {
             let subject = |d: &crate::policy::TableDecision| {
-                self.context.policy.tables.get(&d.table).is_some_and(|t| t.data_subject.is_some())
+                self.context
+                    .policy
+                    .tables
+                    .get(&d.table)
+                    .is_some_and(|t| t.data_subject.is_some())
             };
             if decisions().any(subject) {
                 let message = format!(
@@ -199,10 +270,15 @@ impl Examination<'_> {
     fn hidden_origins(&self, planned: &Planned<'_>) -> Vec<HiddenOrigin> {
         let mut origins = Vec::new();
         for (oid, decided) in &planned.decided {
-            let Some(relation) = self.context.catalog.relation_by_oid(*oid) else { continue };
+            let Some(relation) = self.context.catalog.relation_by_oid(*oid) else {
+                continue;
+            };
             for (index, column) in relation.columns.iter().enumerate() {
                 if !decided.raw_everywhere(index) {
-                    origins.push(HiddenOrigin { table: *oid, column: column.number });
+                    origins.push(HiddenOrigin {
+                        table: *oid,
+                        column: column.number,
+                    });
                 }
             }
         }
@@ -215,13 +291,18 @@ impl Examination<'_> {
 
     fn refused(&self, refused: Refused, resolved: &Resolved) -> Refusal {
         let _ = resolved;
-        self.denied(refused.denial, refused.gap, refused.position)
+        self.denied(*refused.denial, refused.gap, refused.position)
     }
 
     fn problem(&self, problem: Problem) -> Refusal {
         let gap = if problem.gap { Gap::Yes } else { Gap::No };
-        let denial =
-            Denial { code: problem.code, message: problem.message, detail: None, hint: problem.hint, rule: None };
+        let denial = Denial {
+            code: problem.code,
+            message: problem.message,
+            detail: None,
+            hint: problem.hint,
+            rule: None,
+        };
         let mut refusal = self.denied(denial, gap, problem.position);
         refusal.sqlstate = problem.sqlstate;
         refusal.stale_catalog = problem.stale_catalog;

@@ -33,8 +33,12 @@ impl Examination<'_> {
                     Err(self.refuse(Code::NotVerified, "two parsers do not name the same relations"))
                 }
             }
-            Reading::Unread(_) if resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_))) && self.target_is_classified(resolved) => {
-                Err(self.refuse(Code::NotUnderstood, "this write is read by one parser only")
+            Reading::Unread(_)
+                if resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_)))
+                    && self.target_is_classified(resolved) =>
+            {
+                Err(self
+                    .refuse(Code::NotUnderstood, "this write is read by one parser only")
                     .hinted("write it in plainer SQL"))
             }
             Reading::Unread(_) => Ok(()),

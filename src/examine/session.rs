@@ -39,21 +39,29 @@ impl Examination<'_> {
                     .iter()
                     .map(|p| {
                         let title = p.title.as_deref().unwrap_or_default();
-                        format!("({}::pg_catalog.text, {}::pg_catalog.text)", quote::literal(&p.name), quote::literal(title))
+                        format!(
+                            "({}::pg_catalog.text, {}::pg_catalog.text)",
+                            quote::literal(&p.name),
+                            quote::literal(title)
+                        )
                     })
                     .collect();
                 if rows.is_empty() {
                     "SELECT NULL::pg_catalog.text AS purpose, NULL::pg_catalog.text AS title WHERE false".to_owned()
                 } else {
-                    format!("SELECT purpose, title FROM (VALUES {}) AS purposes(purpose, title)", rows.join(", "))
+                    format!(
+                        "SELECT purpose, title FROM (VALUES {}) AS purposes(purpose, title)",
+                        rows.join(", ")
+                    )
                 }
             }
             _ => {
                 return match crate::catalog::lists::may_show(name) {
                     Ok(()) => Ok((self.unchanged(), Edits::default())),
-                    Err(why) => {
-                        Err(self.refuse(Code::StatementNotAllowed, format!("setting \"{name}\" cannot be shown: {why}")))
-                    }
+                    Err(why) => Err(self.refuse(
+                        Code::StatementNotAllowed,
+                        format!("setting \"{name}\" cannot be shown: {why}"),
+                    )),
                 };
             }
         };
@@ -66,7 +74,10 @@ impl Examination<'_> {
     /// From the statement's first token to its last.
     fn significant_span(&self) -> std::ops::Range<usize> {
         let span = self.span();
-        let mut inside = self.tokens.iter().filter(|t| t.start >= span.start && t.end <= span.end);
+        let mut inside = self
+            .tokens
+            .iter()
+            .filter(|t| t.start >= span.start && t.end <= span.end);
         let start = inside.clone().next().map_or(span.start, |t| t.start);
         let end = inside.next_back().map_or(span.end, |t| t.end);
         start..end
@@ -78,7 +89,10 @@ impl Examination<'_> {
             return Err(self.refuse(Code::NotUnderstood, "this EXECUTE is not understood"));
         };
         let Some(upstream) = self.context.prepared.upstream_name(name) else {
-            let mut refusal = self.refuse(Code::NotUnderstood, format!("prepared statement \"{name}\" does not exist"));
+            let mut refusal = self.refuse(
+                Code::NotUnderstood,
+                format!("prepared statement \"{name}\" does not exist"),
+            );
             refusal.sqlstate = "26000";
             return Err(refusal);
         };
@@ -89,7 +103,11 @@ impl Examination<'_> {
             let range = places
                 .behind_word(self.statement.span.start, "execute")
                 .map_err(|_| self.refuse(Code::NotUnderstood, "this EXECUTE is not understood"))?;
-            edits.push(range, quote::ident(&upstream), EditKind::PreparedName { name: upstream });
+            edits.push(
+                range,
+                quote::ident(&upstream),
+                EditKind::PreparedName { name: upstream },
+            );
         }
         Ok((statement, edits))
     }
@@ -98,11 +116,17 @@ impl Examination<'_> {
     pub(super) fn ddl(&self) -> Examined {
         match self.admission() {
             Some(admission) if admission.purpose().ddl => {
-                let statement = PlannedStatement { writes: true, ..self.unchanged() };
+                let statement = PlannedStatement {
+                    writes: true,
+                    ..self.unchanged()
+                };
                 Ok((statement, Edits::default()))
             }
             Some(_) | None => Err(self
-                .refuse(Code::StatementNotAllowed, "changing the schema needs a purpose with ddl: true")
+                .refuse(
+                    Code::StatementNotAllowed,
+                    "changing the schema needs a purpose with ddl: true",
+                )
                 .hinted("declare such a purpose, if the role has one: SHOW pgpurpose.purposes")),
         }
     }
@@ -113,5 +137,9 @@ fn set(change: &ConfigCall) -> Result<(), String> {
 }
 
 fn one(name: &str, value: &str) -> String {
-    format!("SELECT {}::pg_catalog.text AS {}", quote::literal(value), quote::ident(name))
+    format!(
+        "SELECT {}::pg_catalog.text AS {}",
+        quote::literal(value),
+        quote::ident(name)
+    )
 }

@@ -48,10 +48,16 @@ pub fn bind(expression: &str, relation: &Relation, env: Env<'_>) -> Result<Bound
     let prefix = format!("DELETE FROM {} WHERE (", quote::qualified(&relation.name));
     let text = format!("{prefix}{expression}\n) IS NULL");
     let statements = parsed::parse(&text).map_err(|e| e.message)?;
-    let [statement] = statements.as_slice() else { return Err("it is not one expression".into()) };
+    let [statement] = statements.as_slice() else {
+        return Err("it is not one expression".into());
+    };
     let public = SearchPath::new(&["public".to_owned()], "", env.catalog);
     let trusted = |_: &crate::catalog::Function| true; // the rules' author vouches for what the rules call
-    let env = Env { search_path: &public, allowed: &trusted, ..env };
+    let env = Env {
+        search_path: &public,
+        allowed: &trusted,
+        ..env
+    };
     let resolved = resolve::resolve(statement, env).map_err(|p| p.message)?;
     let tokens = parsed::tokens(&text).map_err(|e| e.message)?;
     let places = Places::new(&text, &tokens);
@@ -60,16 +66,26 @@ pub fn bind(expression: &str, relation: &Relation, env: Env<'_>) -> Result<Bound
     let mut cuts: Vec<(std::ops::Range<usize>, Piece)> = Vec::new();
     for reference in &resolved.target_references {
         let range = places.name(reference.location, reference.parts).map_err(misplaced)?;
-        let column = relation.columns.iter().find(|c| c.number == reference.column).ok_or("a column is unknown")?;
+        let column = relation
+            .columns
+            .iter()
+            .find(|c| c.number == reference.column)
+            .ok_or("a column is unknown")?;
         cuts.push((range, Piece::Column(column.name.clone())));
     }
     for name in &resolved.qualifications {
         debug_assert!(matches!(name.kind, QualifiedKind::Function | QualifiedKind::Type));
-        cuts.push((name.location..name.location, Piece::Text(format!("{}.", quote::ident(&name.schema)))));
+        cuts.push((
+            name.location..name.location,
+            Piece::Text(format!("{}.", quote::ident(&name.schema))),
+        ));
     }
     for used in &resolved.relations {
         if used.usage == Use::Read && used.written[1].is_empty() {
-            cuts.push((used.location..used.location, Piece::Text(format!("{}.", quote::ident(&used.name.schema)))));
+            cuts.push((
+                used.location..used.location,
+                Piece::Text(format!("{}.", quote::ident(&used.name.schema))),
+            ));
         }
     }
     let end = prefix.len() + expression.len();
@@ -86,4 +102,3 @@ pub fn bind(expression: &str, relation: &Relation, env: Env<'_>) -> Result<Bound
     pieces.push(Piece::Text(text.get(at..end).ok_or("names overlap")?.to_owned()));
     Ok(Bound { pieces })
 }
-

@@ -164,7 +164,11 @@ pub struct Edits {
 impl Edits {
     /// Notes an edit.
     pub fn push(&mut self, range: Range<usize>, text: impl Into<String>, kind: EditKind) {
-        self.edits.push(Edit { range, text: text.into(), kind });
+        self.edits.push(Edit {
+            range,
+            text: text.into(),
+            kind,
+        });
     }
 
     /// The text with the edits made, and the way back for positions. `None` where two overlap.

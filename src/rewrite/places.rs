@@ -33,7 +33,9 @@ impl<'t> Places<'t> {
     }
 
     fn index(&self, location: usize) -> Result<usize, Misplaced> {
-        self.tokens.binary_search_by_key(&location, |t| t.start).map_err(|_| Misplaced)
+        self.tokens
+            .binary_search_by_key(&location, |t| t.start)
+            .map_err(|_| Misplaced)
     }
 
     fn token(&self, index: usize) -> Option<&Token> {
@@ -41,7 +43,9 @@ impl<'t> Places<'t> {
     }
 
     fn is_word(&self, index: Option<usize>, word: &str) -> bool {
-        index.and_then(|i| self.token(i)).is_some_and(|t| t.is_word(self.text, word))
+        index
+            .and_then(|i| self.token(i))
+            .is_some_and(|t| t.is_word(self.text, word))
     }
 
     fn is(&self, index: usize, kind: TokenKind) -> bool {
@@ -113,7 +117,11 @@ impl<'t> Places<'t> {
         if table_command {
             whole.start = before.and_then(|i| self.token(i)).ok_or(Misplaced)?.start;
         }
-        Ok(RelationPlace { name, whole, table_command })
+        Ok(RelationPlace {
+            name,
+            whole,
+            table_command,
+        })
     }
 
     /// The column list in parentheses behind `end`, if there is one: its range.
@@ -126,7 +134,12 @@ impl<'t> Places<'t> {
             return Ok(None);
         }
         let start = self.token(index).ok_or(Misplaced)?.start;
-        let close = self.tokens.iter().skip(index).find(|t| t.kind == TokenKind::RightParen).ok_or(Misplaced)?;
+        let close = self
+            .tokens
+            .iter()
+            .skip(index)
+            .find(|t| t.kind == TokenKind::RightParen)
+            .ok_or(Misplaced)?;
         Ok(Some(start..close.end))
     }
 
@@ -136,7 +149,12 @@ impl<'t> Places<'t> {
         let mut depth = 0_usize;
         let mut opened = None;
         let mut last = location;
-        for token in self.tokens.iter().skip(self.index(location)?).take_while(|t| t.start < end) {
+        for token in self
+            .tokens
+            .iter()
+            .skip(self.index(location)?)
+            .take_while(|t| t.start < end)
+        {
             match token.kind {
                 TokenKind::LeftParen => depth += 1,
                 TokenKind::RightParen if depth == 0 => break,
@@ -161,7 +179,12 @@ impl<'t> Places<'t> {
     /// # Errors
     /// The range ends in no token.
     pub fn last_part(&self, range: &Range<usize>) -> Result<usize, Misplaced> {
-        self.tokens.iter().rev().find(|t| t.end == range.end).map(|t| t.start).ok_or(Misplaced)
+        self.tokens
+            .iter()
+            .rev()
+            .find(|t| t.end == range.end)
+            .map(|t| t.start)
+            .ok_or(Misplaced)
     }
 
     /// The single token at `location`, as text.
@@ -179,7 +202,12 @@ impl<'t> Places<'t> {
     /// There is none.
     pub fn behind_word(&self, from: usize, word: &str) -> Result<Range<usize>, Misplaced> {
         let start = self.tokens.partition_point(|t| t.start < from);
-        let found = self.tokens.iter().skip(start).position(|t| t.is_word(self.text, word)).ok_or(Misplaced)?;
+        let found = self
+            .tokens
+            .iter()
+            .skip(start)
+            .position(|t| t.is_word(self.text, word))
+            .ok_or(Misplaced)?;
         let token = self.token(start + found + 1).ok_or(Misplaced)?;
         Ok(token.start..token.end)
     }

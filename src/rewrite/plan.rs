@@ -6,7 +6,9 @@ use std::ops::Range;
 use crate::catalog::{Oid, Relation, RelationKind};
 use crate::policy::{Admission, Code, Denial, Policy};
 use crate::sql::lexer::Token;
-use crate::sql::resolve::{Conjunct, Env, LongReference, QualifiedKind, RelationUse, Resolved, Use, ViewUse, is_system};
+use crate::sql::resolve::{
+    Conjunct, Env, LongReference, QualifiedKind, RelationUse, Resolved, Use, ViewUse, is_system,
+};
 
 use super::edit::{EditKind, Edits, Fragment, FragmentCheck};
 use super::places::{Misplaced, Places};
@@ -17,7 +19,7 @@ use super::{quote, write};
 #[derive(Debug)]
 pub struct Refused {
     /// The policy's words.
-    pub denial: Denial,
+    pub denial: Box<Denial>,
     /// No rule speaks of it.
     pub gap: Gap,
     /// Byte offset.
@@ -27,8 +29,18 @@ pub struct Refused {
 impl Refused {
     /// With a code and words, nothing else.
     pub fn new(code: Code, message: impl Into<String>, position: Option<usize>) -> Self {
-        let denial = Denial { code, message: message.into(), detail: None, hint: None, rule: None };
-        Self { denial, gap: Gap::No, position }
+        let denial = Denial {
+            code,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            rule: None,
+        };
+        Self {
+            denial: Box::new(denial),
+            gap: Gap::No,
+            position,
+        }
     }
 
     /// With a hint.
@@ -74,7 +86,10 @@ impl<'p> Planner<'_, 'p> {
         span: Range<usize>,
         resolved: &Resolved,
     ) -> Result<Planned<'p>, Refused> {
-        let mut planned = Planned { edits: Edits::default(), decided: HashMap::new() };
+        let mut planned = Planned {
+            edits: Edits::default(),
+            decided: HashMap::new(),
+        };
         let places = Places::new(text, tokens);
         let fence = resolved.partial;
         let mut through: Vec<Oid> = Vec::new();
@@ -117,14 +132,28 @@ impl<'p> Planner<'_, 'p> {
         let relation = self.catalog_relation(used.oid)?;
         if relation.kind == RelationKind::View && !is_system(relation) {
             let Some(view) = resolved.views.get(&used.oid) else {
-                return Err(Refused::new(Code::NotUnderstood, "a view was not read", Some(used.location)));
+                return Err(Refused::new(
+                    Code::NotUnderstood,
+                    "a view was not read",
+                    Some(used.location),
+                ));
             };
             let fragment = self.view(view, fence, planned)?;
             self.sub_select(used, fragment, places, planned)?;
             return Ok(true);
         }
-        match release(relation, self.policy, self.admission, self.env.catalog, &resolved.touched) {
-            Release::Refused(denial, gap) => Err(Refused { denial, gap, position: Some(used.location) }),
+        match release(
+            relation,
+            self.policy,
+            self.admission,
+            self.env.catalog,
+            &resolved.touched,
+        ) {
+            Release::Refused(denial, gap) => Err(Refused {
+                denial: Box::new(denial),
+                gap,
+                position: Some(used.location),
+            }),
             Release::AsIs(decided) => {
                 self.as_is(used, places, planned)?;
                 if let Some(decided) = decided {
@@ -173,7 +202,9 @@ impl<'p> Planner<'_, 'p> {
         let fence = fence && decided.filtered();
         let misfit = |why| Refused::new(Code::NotUnderstood, why, Some(used.location));
         let only = used.only || used.usage == Use::CopyOut;
-        let fragment = decided.fragment(relation, only, fence, &conjuncts, self.env).map_err(misfit)?;
+        let fragment = decided
+            .fragment(relation, only, fence, &conjuncts, self.env)
+            .map_err(misfit)?;
         if used.usage == Use::CopyOut {
             self.copy_query(used, relation, fragment, resolved, places, planned)?;
         } else {
@@ -194,7 +225,9 @@ impl<'p> Planner<'_, 'p> {
             let schema = used.name.schema.clone();
             let text = format!("{}.", quote::ident(&schema));
             let location = used.location;
-            planned.edits.push(location..location, text, EditKind::QualifyRelation { location, schema });
+            planned
+                .edits
+                .push(location..location, text, EditKind::QualifyRelation { location, schema });
         }
         planned.edits.as_is.push((used.location, used.name.clone()));
         Ok(())
@@ -218,7 +251,15 @@ impl<'p> Planner<'_, 'p> {
         if place.table_command {
             text.insert_str(0, "SELECT * FROM ");
         }
-        planned.edits.push(place.whole, text, EditKind::Relation { location: used.location, fragment, alias });
+        planned.edits.push(
+            place.whole,
+            text,
+            EditKind::Relation {
+                location: used.location,
+                fragment,
+                alias,
+            },
+        );
         Ok(())
     }
 
@@ -238,7 +279,9 @@ impl<'p> Planner<'_, 'p> {
         let name = quote::ident(&relation.name.name);
         let query = format!("SELECT {} FROM ({}) AS {name}", columns.join(", "), fragment.text);
         let range = place.whole.start..list.map_or(place.whole.end, |l| l.end);
-        planned.edits.push(range, format!("({query})"), EditKind::CopyQuery { fragment, query });
+        planned
+            .edits
+            .push(range, format!("({query})"), EditKind::CopyQuery { fragment, query });
         Ok(())
     }
 
@@ -259,7 +302,11 @@ impl<'p> Planner<'_, 'p> {
         if fenced {
             text = format!("SELECT * FROM ({text}) AS barrier OFFSET 0");
         }
-        let check = FragmentCheck::View { source: view.text.clone(), plan: inner.edits, fenced };
+        let check = FragmentCheck::View {
+            source: view.text.clone(),
+            plan: inner.edits,
+            fenced,
+        };
         Ok(Fragment { text, check })
     }
 
@@ -271,7 +318,12 @@ impl<'p> Planner<'_, 'p> {
         through: &[Oid],
         planned: &mut Planned<'p>,
     ) -> Result<(), Refused> {
-        for LongReference { location, drop, relation } in &resolved.long_references {
+        for LongReference {
+            location,
+            drop,
+            relation,
+        } in &resolved.long_references
+        {
             if !through.contains(relation) {
                 continue;
             }
@@ -280,7 +332,10 @@ impl<'p> Planner<'_, 'p> {
             // Up to the last part that stays: `schema .` goes, `table.column` stays.
             let last = places.last_part(&rest)?;
             debug_assert!(first.end <= last);
-            let kind = EditKind::Shorten { location: *location, drop: *drop };
+            let kind = EditKind::Shorten {
+                location: *location,
+                drop: *drop,
+            };
             planned.edits.push(*location..last, "", kind);
         }
         Ok(())

@@ -50,7 +50,11 @@ pub fn entry_of(relation: &Relation, policy: &Policy, catalog: &Catalog) -> Opti
     if policy.tables.contains_key(&relation.name) {
         return Some(relation.name.clone());
     }
-    relation.parents.iter().filter_map(|p| catalog.relation_by_oid(*p)).find_map(|p| entry_of(p, policy, catalog))
+    relation
+        .parents
+        .iter()
+        .filter_map(|p| catalog.relation_by_oid(*p))
+        .find_map(|p| entry_of(p, policy, catalog))
 }
 
 /// Decides how a relation is released. `touched` are the columns that the statement meets.
@@ -66,7 +70,13 @@ pub fn release<'p>(
     }
     let Some(admission) = admission else {
         let message = "no purpose is declared".to_owned();
-        let denial = Denial { code: Code::PurposeMissing, message, detail: None, hint: None, rule: None };
+        let denial = Denial {
+            code: Code::PurposeMissing,
+            message,
+            detail: None,
+            hint: None,
+            rule: None,
+        };
         return Release::Refused(denial, Gap::No);
     };
     let purpose = admission.purpose().name.clone();
@@ -79,16 +89,31 @@ pub fn release<'p>(
         Some(Err(denial)) => Release::Refused(denial, Gap::No),
         Some(Ok(decision)) => {
             let plain = decision.filters.is_empty() && decision.columns.iter().all(|c| c.is_raw_everywhere());
-            let decided =
-                Box::new(Decided { decision: Some(decision), purpose, policy, forms: Vec::new(), empty: false });
-            if plain { Release::AsIs(Some(decided)) } else { Release::Through(decided) }
+            let decided = Box::new(Decided {
+                decision: Some(decision),
+                purpose,
+                policy,
+                forms: Vec::new(),
+                empty: false,
+            });
+            if plain {
+                Release::AsIs(Some(decided))
+            } else {
+                Release::Through(decided)
+            }
         }
     }
 }
 
 fn system<'p>(relation: &Relation, policy: &'p Policy, touched: &BTreeSet<BaseColumn>) -> Release<'p> {
     let refused = |message: String| {
-        let denial = Denial { code: Code::StatementNotAllowed, message, detail: None, hint: None, rule: None };
+        let denial = Denial {
+            code: Code::StatementNotAllowed,
+            message,
+            detail: None,
+            hint: None,
+            rule: None,
+        };
         Release::Refused(denial, Gap::No)
     };
     let Some(listed) = lists::catalog_relation(&relation.name.schema, &relation.name.name) else {
@@ -96,8 +121,18 @@ fn system<'p>(relation: &Relation, policy: &'p Policy, touched: &BTreeSet<BaseCo
             .unwrap_or("it is not on the list of catalogs that may be read");
         return refused(format!("{} cannot be read: {why}", relation.name));
     };
-    let met = |c: &&Column| touched.contains(&BaseColumn { relation: relation.oid, column: c.number });
-    if relation.columns.iter().filter(met).all(|c| listed.form(&c.name) == CatalogForm::Raw) {
+    let met = |c: &&Column| {
+        touched.contains(&BaseColumn {
+            relation: relation.oid,
+            column: c.number,
+        })
+    };
+    if relation
+        .columns
+        .iter()
+        .filter(met)
+        .all(|c| listed.form(&c.name) == CatalogForm::Raw)
+    {
         return Release::AsIs(None);
     }
     let forms = relation
@@ -109,7 +144,13 @@ fn system<'p>(relation: &Relation, policy: &'p Policy, touched: &BTreeSet<BaseCo
             CatalogForm::Refuse => Form::Refuse,
         })
         .collect();
-    Release::Through(Box::new(Decided { decision: None, purpose: String::new(), policy, forms, empty: false }))
+    Release::Through(Box::new(Decided {
+        decision: None,
+        purpose: String::new(),
+        policy,
+        forms,
+        empty: false,
+    }))
 }
 
 fn unclassified<'p>(relation: &Relation, policy: &'p Policy, purpose: String) -> Release<'p> {
@@ -117,7 +158,13 @@ fn unclassified<'p>(relation: &Relation, policy: &'p Policy, purpose: String) ->
         UnclassifiedForm::Raw => Release::AsIs(None),
         UnclassifiedForm::Hidden => {
             let forms = relation.columns.iter().map(|_| Form::Hidden).collect();
-            Release::Through(Box::new(Decided { decision: None, purpose, policy, forms, empty: true }))
+            Release::Through(Box::new(Decided {
+                decision: None,
+                purpose,
+                policy,
+                forms,
+                empty: true,
+            }))
         }
         UnclassifiedForm::Refuse => Release::Refused(
             Denial {
@@ -161,18 +208,36 @@ impl Decided<'_> {
     ///
     /// # Errors
     /// A rule does not fit the schema.
-    pub fn column(&self, index: usize, relation: &Relation, alias: &str, env: Env<'_>) -> Result<(String, ColumnShape), String> {
-        let Some(column) = relation.columns.get(index) else { return Err("a column is unknown".into()) };
+    pub fn column(
+        &self,
+        index: usize,
+        relation: &Relation,
+        alias: &str,
+        env: Env<'_>,
+    ) -> Result<(String, ColumnShape), String> {
+        let Some(column) = relation.columns.get(index) else {
+            return Err("a column is unknown".into());
+        };
         let own = format!("{alias}.{}", quote::ident(&column.name));
         let null = || (null_expression(column, env.catalog), ColumnShape::Null);
         let (value, shape) = match self.form(index) {
             Form::Raw => (own.clone(), ColumnShape::Raw),
             Form::Hidden | Form::Refuse => return Ok(null()),
             Form::Masked(Mask::Null) => return Ok(null()),
-            Form::Masked(Mask::Sql(sql)) => (self.sql_mask(sql, column, relation, alias, env)?, ColumnShape::Expression),
-            Form::Masked(mask) => (self.mask(mask, column, relation, &own, alias, env)?, ColumnShape::Expression),
+            Form::Masked(Mask::Sql(sql)) => (
+                self.sql_mask(sql, column, relation, alias, env)?,
+                ColumnShape::Expression,
+            ),
+            Form::Masked(mask) => (
+                self.mask(mask, column, relation, &own, alias, env)?,
+                ColumnShape::Expression,
+            ),
         };
-        let conditions = self.decision.as_ref().and_then(|d| d.columns.get(index)).map(|c| c.conditions.as_slice());
+        let conditions = self
+            .decision
+            .as_ref()
+            .and_then(|d| d.columns.get(index))
+            .map(|c| c.conditions.as_slice());
         match conditions.unwrap_or_default() {
             [] => Ok((value, shape)),
             all => {
@@ -184,7 +249,10 @@ impl Decided<'_> {
                             .map_err(|why| why.to_string())
                     })
                     .collect::<Result<_, String>>()?;
-                Ok((format!("CASE WHEN {} THEN {value} END", tests.join(" AND ")), ColumnShape::Expression))
+                Ok((
+                    format!("CASE WHEN {} THEN {value} END", tests.join(" AND ")),
+                    ColumnShape::Expression,
+                ))
             }
         }
     }
@@ -205,7 +273,10 @@ impl Decided<'_> {
         env: Env<'_>,
     ) -> Result<String, String> {
         let pseudonym = keys::pseudonym_setting(&self.purpose);
-        let keys = MaskKeys { pseudonym: &pseudonym, hash: keys::HASH_SETTING };
+        let keys = MaskKeys {
+            pseudonym: &pseudonym,
+            hash: keys::HASH_SETTING,
+        };
         let subject = self
             .decision
             .as_ref()
@@ -228,7 +299,10 @@ impl Decided<'_> {
         let bound = bind(&expression, relation, env)?;
         let value = format!("{alias}.{}", quote::ident(&column.name));
         let cast = quote::type_name(&column.type_sql);
-        Ok(format!("CASE WHEN {value} IS NOT NULL THEN {}::{cast} END", bound.under(alias)))
+        Ok(format!(
+            "CASE WHEN {value} IS NOT NULL THEN {}::{cast} END",
+            bound.under(alias)
+        ))
     }
 
     /// The conditions on rows, the table known as `alias` (quoted).
@@ -245,9 +319,11 @@ impl Decided<'_> {
                 crate::policy::RowFilter::Where { sql, place } => bind(sql, relation, env)
                     .map_err(|why| format!("row filter at {place} does not fit {}: {why}", relation.name))?
                     .under(alias),
-                other => obligation::filter_sql(other, &self.target(relation, alias), self.policy, env.catalog)
-                    .map_err(|why| why.to_string())?
-                    .sql,
+                other => {
+                    obligation::filter_sql(other, &self.target(relation, alias), self.policy, env.catalog)
+                        .map_err(|why| why.to_string())?
+                        .sql
+                }
             });
         }
         Ok(conditions)
@@ -292,7 +368,11 @@ impl Decided<'_> {
             }
         }
         let only = if only { "ONLY " } else { "" };
-        let mut text = format!("SELECT {} FROM {only}{}", list.join(", "), quote::qualified(&relation.name));
+        let mut text = format!(
+            "SELECT {} FROM {only}{}",
+            list.join(", "),
+            quote::qualified(&relation.name)
+        );
         if !conditions.is_empty() {
             text.push_str(" WHERE ");
             text.push_str(&conditions.join(" AND "));
@@ -300,8 +380,11 @@ impl Decided<'_> {
         if fence {
             text.push_str(" OFFSET 0");
         }
-        let check =
-            FragmentCheck::Table { relation: relation.name.clone(), columns, conditions: conditions.len() };
+        let check = FragmentCheck::Table {
+            relation: relation.name.clone(),
+            columns,
+            conditions: conditions.len(),
+        };
         Ok(Fragment { text, check })
     }
 }

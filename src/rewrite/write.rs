@@ -8,8 +8,8 @@ use crate::policy::{Code, Sensitivity, UnclassifiedForm, Verb};
 use crate::sql::resolve::{Assignment, RelationUse, Resolved, TargetReference, Use, is_system};
 
 use super::edit::EditKind;
-use super::plan::{Planned, Planner, Refused};
 use super::places::{Condition, Places};
+use super::plan::{Planned, Planner, Refused};
 use super::quote;
 use super::released::{Decided, entry_of};
 
@@ -30,9 +30,20 @@ pub fn plan<'p>(
     });
     let Some((target, verb)) = target else { return Ok(()) };
     let Some(relation) = planner.env.catalog.relation_by_oid(target.oid).cloned() else {
-        return Err(Refused::new(Code::NotUnderstood, "a relation is gone", Some(target.location)));
+        return Err(Refused::new(
+            Code::NotUnderstood,
+            "a relation is gone",
+            Some(target.location),
+        ));
     };
-    let write = Write { planner, resolved, places, target, relation: &relation, verb };
+    let write = Write {
+        planner,
+        resolved,
+        places,
+        target,
+        relation: &relation,
+        verb,
+    };
     write.allowed(planned.decided.get(&target.oid).map(|d| &**d))?;
     write.flows()?;
     if let Some(decided) = planned.decided.remove(&target.oid) {
@@ -123,25 +134,40 @@ impl<'p> Write<'_, 'p> {
     }
 
     /// What needs a check in the statement that this version does not make is refused.
-    fn special_rules(&self, decided: Option<&Decided<'p>>, entry: &crate::catalog::QualifiedName) -> Result<(), Refused> {
+    fn special_rules(
+        &self,
+        decided: Option<&Decided<'p>>,
+        entry: &crate::catalog::QualifiedName,
+    ) -> Result<(), Refused> {
         let policy = self.planner.policy;
         let filtered = decided.is_some_and(Decided::filtered);
         if self.resolved.on_conflict && (filtered || !self.all_raw(decided)) {
-            let message = format!("ON CONFLICT on {} would tell of rows and values not released", self.relation.name);
+            let message = format!(
+                "ON CONFLICT on {} would tell of rows and values not released",
+                self.relation.name
+            );
             return Err(self.refuse(Code::WriteNotAllowed, message));
         }
         if self.resolved.current_of && (filtered || !self.all_raw(decided)) {
             let message = format!("WHERE CURRENT OF on {} is not served", self.relation.name);
             return Err(self.refuse(Code::WriteNotAllowed, message));
         }
-        let Some(rule) = policy.tables.get(entry) else { return Ok(()) };
+        let Some(rule) = policy.tables.get(entry) else {
+            return Ok(());
+        };
         let stores = matches!(self.verb, Verb::Insert | Verb::Update);
         let personal = |a: &&Assignment| {
             let column = self.relation.columns.iter().find(|c| c.number == a.column);
-            let category = column.and_then(|c| rule.column(&c.name)).and_then(|c| policy.category(&c.category));
+            let category = column
+                .and_then(|c| rule.column(&c.name))
+                .and_then(|c| policy.category(&c.category));
             category.is_some_and(|c| c.sensitivity > Sensitivity::None)
         };
-        if stores && policy.children.is_some() && rule.data_subject.is_some() && self.resolved.assignments.iter().any(|a| personal(&a)) {
+        if stores
+            && policy.children.is_some()
+            && rule.data_subject.is_some()
+            && self.resolved.assignments.iter().any(|a| personal(&a))
+        {
             return super::write_checks::children(self.relation, self.verb, policy, rule)
                 .map_err(|why| self.refuse(Code::ChildData, why));
         }
@@ -164,17 +190,25 @@ impl<'p> Write<'_, 'p> {
         for assignment in &self.resolved.assignments {
             let into = category(self.relation, assignment.column);
             for source in &assignment.sources {
-                let Some(from) = catalog.relation_by_oid(source.relation) else { continue };
+                let Some(from) = catalog.relation_by_oid(source.relation) else {
+                    continue;
+                };
                 if is_system(from) {
                     continue;
                 }
                 let may = match category(from, source.column) {
                     Some(from) => policy.may_flow(&from, into.as_deref()),
                     // What no rule classifies counts as sensitive, unless the rules show it as it is.
-                    None => entry_of(from, policy, catalog).is_none() && policy.unclassified.table == UnclassifiedForm::Raw,
+                    None => {
+                        entry_of(from, policy, catalog).is_none() && policy.unclassified.table == UnclassifiedForm::Raw
+                    }
                 };
                 if !may {
-                    let name = from.columns.iter().find(|c| c.number == source.column).map_or("?", |c| &c.name);
+                    let name = from
+                        .columns
+                        .iter()
+                        .find(|c| c.number == source.column)
+                        .map_or("?", |c| &c.name);
                     let message = format!(
                         "data of {}.{name} would be written where it is less protected, into {}",
                         from.name, self.relation.name
@@ -209,9 +243,20 @@ impl<'p> Write<'_, 'p> {
             }
             let range = self.places.name(star.location, star.parts)?;
             let list = list.join(", ");
-            planned.edits.push(range, list.clone(), EditKind::Star { location: star.location, list });
+            planned.edits.push(
+                range,
+                list.clone(),
+                EditKind::Star {
+                    location: star.location,
+                    list,
+                },
+            );
         }
-        if let Some((_, column, at)) = self.resolved.system_columns.iter().find(|(oid, ..)| *oid == self.target.oid)
+        if let Some((_, column, at)) = self
+            .resolved
+            .system_columns
+            .iter()
+            .find(|(oid, ..)| *oid == self.target.oid)
             && (decided.filtered() || !self.all_raw(Some(decided)))
         {
             let message = format!("system column {column} of {} cannot be used", self.relation.name);
@@ -243,7 +288,9 @@ impl<'p> Write<'_, 'p> {
         planned: &mut Planned<'p>,
     ) -> Result<(), Refused> {
         let index = self.relation.columns.iter().position(|c| c.number == reference.column);
-        let Some(index) = index else { return Err(self.refuse(Code::NotUnderstood, "a column is unknown".into())) };
+        let Some(index) = index else {
+            return Err(self.refuse(Code::NotUnderstood, "a column is unknown".into()));
+        };
         if decided.raw_everywhere(index) {
             return Ok(());
         }
@@ -261,7 +308,11 @@ impl<'p> Write<'_, 'p> {
             Some(name) => format!("{expression} AS {}", quote::ident(name)),
             None => expression.clone(),
         };
-        let kind = EditKind::Column { location: reference.location, expression, name };
+        let kind = EditKind::Column {
+            location: reference.location,
+            expression,
+            name,
+        };
         planned.edits.push(range, text, kind);
         Ok(())
     }
@@ -298,12 +349,16 @@ impl<'p> Write<'_, 'p> {
                 }
                 let copied = (!copied.is_empty()).then(|| copied.join(" AND "));
                 let open = format!(" CASE WHEN {filter} THEN (");
-                planned.edits.push(range.start..range.start, open, EditKind::CaseOpen { filter });
+                planned
+                    .edits
+                    .push(range.start..range.start, open, EditKind::CaseOpen { filter });
                 let close = match &copied {
                     Some(copied) => format!(") END AND {copied}"),
                     None => ") END".to_owned(),
                 };
-                planned.edits.push(range.end..range.end, close, EditKind::CaseClose { copied });
+                planned
+                    .edits
+                    .push(range.end..range.end, close, EditKind::CaseClose { copied });
             }
         }
         Ok(())

@@ -60,7 +60,12 @@ pub fn parse(text: &str) -> Result<Vec<ParsedStatement>, SyntaxError> {
         if let (Err(unknown), None, false) = (readable, &refused, command == Command::Ddl) {
             refused = Some(format!("{} is not understood", unknown.0));
         }
-        statements.push(ParsedStatement { span: start..end, node, command, refused });
+        statements.push(ParsedStatement {
+            span: start..end,
+            node,
+            command,
+            refused,
+        });
     }
     Ok(statements)
 }
@@ -72,15 +77,27 @@ pub fn parse(text: &str) -> Result<Vec<ParsedStatement>, SyntaxError> {
 pub(crate) fn raw_parse(text: &str) -> Result<Vec<pb::RawStmt>, SyntaxError> {
     if text.len() > MAX_TEXT {
         let message = format!("statement of more than {MAX_TEXT} bytes");
-        return Err(SyntaxError { message, position: None, sqlstate: "54001" });
+        return Err(SyntaxError {
+            message,
+            position: None,
+            sqlstate: "54001",
+        });
     }
     match pg_query::parse(text, 0) {
         Ok(result) => Ok(result.protobuf.stmts),
         Err(pg_query::Error::Parse(message)) => {
             let position = position_of_error(text, &message);
-            Err(SyntaxError { message, position, sqlstate: "42601" })
+            Err(SyntaxError {
+                message,
+                position,
+                sqlstate: "42601",
+            })
         }
-        Err(_) => Err(SyntaxError { message: "statement could not be read".into(), position: None, sqlstate: "42601" }),
+        Err(_) => Err(SyntaxError {
+            message: "statement could not be read".into(),
+            position: None,
+            sqlstate: "42601",
+        }),
     }
 }
 
@@ -137,7 +154,12 @@ impl Editor for MarkEmpty {
 
 /// Whether a `distinct_clause` is plain DISTINCT, as [`MarkEmpty`] left it.
 pub(crate) fn is_plain_distinct(clause: &[pb::Node]) -> bool {
-    matches!(clause, [pb::Node { node: Some(NodeEnum::Boolean(_)) }])
+    matches!(
+        clause,
+        [pb::Node {
+            node: Some(NodeEnum::Boolean(_))
+        }]
+    )
 }
 
 type Told = (Command, Option<String>);
@@ -173,42 +195,112 @@ fn command_of_tree(tree: Tree<'_>) -> Told {
             Ok(pb::DiscardMode::Undefined) | Err(_) => return refused("this DISCARD is not understood"),
         },
         Tree::ConstraintsSetStmt(_) => Command::SetCharacteristics,
-        Tree::PrepareStmt(prepare) => Command::Prepare { name: prepare.name.clone() },
-        Tree::ExecuteStmt(execute) => Command::Execute { name: execute.name.clone() },
-        Tree::DeallocateStmt(deallocate) => {
-            Command::Deallocate((!deallocate.isall).then(|| deallocate.name.clone()))
-        }
+        Tree::PrepareStmt(prepare) => Command::Prepare {
+            name: prepare.name.clone(),
+        },
+        Tree::ExecuteStmt(execute) => Command::Execute {
+            name: execute.name.clone(),
+        },
+        Tree::DeallocateStmt(deallocate) => Command::Deallocate((!deallocate.isall).then(|| deallocate.name.clone())),
         Tree::DeclareCursorStmt(declare) => {
             const CURSOR_OPT_HOLD: i32 = 0x0020; // parsenodes.h
-            Command::Declare { name: declare.portalname.clone(), hold: declare.options & CURSOR_OPT_HOLD != 0 }
+            Command::Declare {
+                name: declare.portalname.clone(),
+                hold: declare.options & CURSOR_OPT_HOLD != 0,
+            }
         }
-        Tree::FetchStmt(fetch) => Command::Fetch { name: fetch.portalname.clone() },
+        Tree::FetchStmt(fetch) => Command::Fetch {
+            name: fetch.portalname.clone(),
+        },
         Tree::ClosePortalStmt(close) => {
             Command::Close((!close.portalname.is_empty()).then(|| close.portalname.clone()))
         }
         Tree::ExplainStmt(_) => Command::Explain,
         Tree::CopyStmt(copy) => return copy_command(copy),
         // Nodes that are no statements: the grammar never puts one here.
-        Tree::Alias(_) | Tree::RangeVar(_) | Tree::ColumnRef(_) | Tree::ParamRef(_) | Tree::AExpr(_)
-        | Tree::AConst(_) | Tree::FuncCall(_) | Tree::AStar(_) | Tree::AIndices(_) | Tree::AIndirection(_)
-        | Tree::AArrayExpr(_) | Tree::ResTarget(_) | Tree::MultiAssignRef(_) | Tree::TypeCast(_)
-        | Tree::CollateClause(_) | Tree::SortBy(_) | Tree::WindowDef(_) | Tree::SubLink(_) | Tree::BoolExpr(_)
-        | Tree::CaseExpr(_) | Tree::CaseWhen(_) | Tree::CoalesceExpr(_) | Tree::MinMaxExpr(_) | Tree::NullTest(_)
-        | Tree::BooleanTest(_) | Tree::RowExpr(_) | Tree::NamedArgExpr(_) | Tree::GroupingSet(_)
-        | Tree::GroupingFunc(_) | Tree::SqlvalueFunction(_) | Tree::XmlExpr(_) | Tree::XmlSerialize(_)
-        | Tree::SetToDefault(_) | Tree::CurrentOfExpr(_) | Tree::MergeSupportFunc(_) | Tree::TypeName(_)
-        | Tree::String(_) | Tree::Integer(_) | Tree::Float(_) | Tree::Boolean(_) | Tree::BitString(_)
-        | Tree::List(_) | Tree::JsonFuncExpr(_) | Tree::JsonObjectConstructor(_) | Tree::JsonArrayConstructor(_)
-        | Tree::JsonArrayQueryConstructor(_) | Tree::JsonObjectAgg(_) | Tree::JsonArrayAgg(_)
-        | Tree::JsonParseExpr(_) | Tree::JsonScalarExpr(_) | Tree::JsonSerializeExpr(_) | Tree::JsonIsPredicate(_)
-        | Tree::JsonKeyValue(_) | Tree::JsonValueExpr(_) | Tree::JsonOutput(_) | Tree::JsonFormat(_)
-        | Tree::JsonReturning(_) | Tree::JsonArgument(_) | Tree::JsonBehavior(_) | Tree::JsonTable(_)
-        | Tree::JsonTableColumn(_) | Tree::JsonTablePathSpec(_) | Tree::JsonAggConstructor(_)
-        | Tree::RangeSubselect(_) | Tree::RangeFunction(_) | Tree::RangeTableFunc(_) | Tree::RangeTableFuncCol(_)
-        | Tree::RangeTableSample(_) | Tree::JoinExpr(_) | Tree::ColumnDef(_) | Tree::WithClause(_)
-        | Tree::CommonTableExpr(_) | Tree::CtesearchClause(_) | Tree::CtecycleClause(_) | Tree::LockingClause(_)
-        | Tree::IntoClause(_) | Tree::OnConflictClause(_) | Tree::InferClause(_) | Tree::IndexElem(_)
-        | Tree::MergeWhenClause(_) | Tree::DefElem(_) | Tree::ReturningClause(_) | Tree::ReturningOption(_) => {
+        Tree::Alias(_)
+        | Tree::RangeVar(_)
+        | Tree::ColumnRef(_)
+        | Tree::ParamRef(_)
+        | Tree::AExpr(_)
+        | Tree::AConst(_)
+        | Tree::FuncCall(_)
+        | Tree::AStar(_)
+        | Tree::AIndices(_)
+        | Tree::AIndirection(_)
+        | Tree::AArrayExpr(_)
+        | Tree::ResTarget(_)
+        | Tree::MultiAssignRef(_)
+        | Tree::TypeCast(_)
+        | Tree::CollateClause(_)
+        | Tree::SortBy(_)
+        | Tree::WindowDef(_)
+        | Tree::SubLink(_)
+        | Tree::BoolExpr(_)
+        | Tree::CaseExpr(_)
+        | Tree::CaseWhen(_)
+        | Tree::CoalesceExpr(_)
+        | Tree::MinMaxExpr(_)
+        | Tree::NullTest(_)
+        | Tree::BooleanTest(_)
+        | Tree::RowExpr(_)
+        | Tree::NamedArgExpr(_)
+        | Tree::GroupingSet(_)
+        | Tree::GroupingFunc(_)
+        | Tree::SqlvalueFunction(_)
+        | Tree::XmlExpr(_)
+        | Tree::XmlSerialize(_)
+        | Tree::SetToDefault(_)
+        | Tree::CurrentOfExpr(_)
+        | Tree::MergeSupportFunc(_)
+        | Tree::TypeName(_)
+        | Tree::String(_)
+        | Tree::Integer(_)
+        | Tree::Float(_)
+        | Tree::Boolean(_)
+        | Tree::BitString(_)
+        | Tree::List(_)
+        | Tree::JsonFuncExpr(_)
+        | Tree::JsonObjectConstructor(_)
+        | Tree::JsonArrayConstructor(_)
+        | Tree::JsonArrayQueryConstructor(_)
+        | Tree::JsonObjectAgg(_)
+        | Tree::JsonArrayAgg(_)
+        | Tree::JsonParseExpr(_)
+        | Tree::JsonScalarExpr(_)
+        | Tree::JsonSerializeExpr(_)
+        | Tree::JsonIsPredicate(_)
+        | Tree::JsonKeyValue(_)
+        | Tree::JsonValueExpr(_)
+        | Tree::JsonOutput(_)
+        | Tree::JsonFormat(_)
+        | Tree::JsonReturning(_)
+        | Tree::JsonArgument(_)
+        | Tree::JsonBehavior(_)
+        | Tree::JsonTable(_)
+        | Tree::JsonTableColumn(_)
+        | Tree::JsonTablePathSpec(_)
+        | Tree::JsonAggConstructor(_)
+        | Tree::RangeSubselect(_)
+        | Tree::RangeFunction(_)
+        | Tree::RangeTableFunc(_)
+        | Tree::RangeTableFuncCol(_)
+        | Tree::RangeTableSample(_)
+        | Tree::JoinExpr(_)
+        | Tree::ColumnDef(_)
+        | Tree::WithClause(_)
+        | Tree::CommonTableExpr(_)
+        | Tree::CtesearchClause(_)
+        | Tree::CtecycleClause(_)
+        | Tree::LockingClause(_)
+        | Tree::IntoClause(_)
+        | Tree::OnConflictClause(_)
+        | Tree::InferClause(_)
+        | Tree::IndexElem(_)
+        | Tree::MergeWhenClause(_)
+        | Tree::DefElem(_)
+        | Tree::ReturningClause(_)
+        | Tree::ReturningOption(_) => {
             return refused("this is no statement");
         }
     };
@@ -230,7 +322,16 @@ fn statement_name(grammar_name: &str) -> String {
 
 fn variable_set(set: &pb::VariableSetStmt) -> Told {
     let name = set.name.to_ascii_lowercase();
-    let call = |value| (Command::Set(ConfigCall { name: name.clone(), value, local: set.is_local }), None);
+    let call = |value| {
+        (
+            Command::Set(ConfigCall {
+                name: name.clone(),
+                value,
+                local: set.is_local,
+            }),
+            None,
+        )
+    };
     match pb::VariableSetKind::try_from(set.kind) {
         Ok(pb::VariableSetKind::VarSetValue) => match set.args.iter().map(constant_text).collect::<Option<Vec<_>>>() {
             Some(values) => call(ConfigValue::List(values)),
@@ -278,7 +379,14 @@ fn copy_command(copy: &pb::CopyStmt) -> Told {
     if !copy.filename.is_empty() {
         return refused("COPY with a file reads or writes files of the server");
     }
-    (if copy.is_from { Command::CopyIn } else { Command::CopyOut }, None)
+    (
+        if copy.is_from {
+            Command::CopyIn
+        } else {
+            Command::CopyOut
+        },
+        None,
+    )
 }
 
 /// A constant's text as GUC values are read (`flatten_set_variable_args`).
@@ -311,13 +419,20 @@ fn set_config_calls(select: &pb::SelectStmt) -> Option<Vec<ConfigCall>> {
     if !plain {
         return None;
     }
-    let calls: Vec<ConfigCall> = select.target_list.iter().filter_map(output_call).filter_map(set_config_call).collect();
+    let calls: Vec<ConfigCall> = select
+        .target_list
+        .iter()
+        .filter_map(output_call)
+        .filter_map(set_config_call)
+        .collect();
     (!calls.is_empty()).then_some(calls)
 }
 
 /// The function call that an output column is, if it is one.
 pub(crate) fn output_call(target: &pb::Node) -> Option<&pb::FuncCall> {
-    let Some(NodeEnum::ResTarget(target)) = &target.node else { return None };
+    let Some(NodeEnum::ResTarget(target)) = &target.node else {
+        return None;
+    };
     match target.val.as_deref().and_then(|v| v.node.as_ref()) {
         Some(NodeEnum::FuncCall(call)) => Some(call),
         _ => None,
@@ -330,7 +445,9 @@ pub(crate) fn set_config_call(call: &pb::FuncCall) -> Option<ConfigCall> {
     if !matches!(names.as_slice(), ["set_config"] | ["pg_catalog", "set_config"]) {
         return None;
     }
-    let [name, value, local] = call.args.as_slice() else { return None };
+    let [name, value, local] = call.args.as_slice() else {
+        return None;
+    };
     let name = constant_text(strip_cast(name))?.to_ascii_lowercase();
     let local = match constant_text(strip_cast(local))?.as_str() {
         "on" | "true" | "t" | "1" => true,

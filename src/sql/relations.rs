@@ -51,8 +51,16 @@ impl Walk {
     }
 
     fn note(&mut self, range: &pb::RangeVar, cte: bool) {
-        let parts = [range.catalogname.clone(), range.schemaname.clone(), range.relname.clone()];
-        self.found.push(Named { location: range.location, parts, cte });
+        let parts = [
+            range.catalogname.clone(),
+            range.schemaname.clone(),
+            range.relname.clone(),
+        ];
+        self.found.push(Named {
+            location: range.location,
+            parts,
+            cte,
+        });
     }
 
     /// A target is a table, whatever WITH queries are called.

@@ -12,7 +12,11 @@ use super::{Difference, Result, differs};
 /// Makes all edits; each must find its place. (Where the grammar repeats a sub-tree, as in
 /// `(a, b) = (SELECT …)`, one place stands in it more than once.)
 pub(super) fn edits(node: &mut pb::Node, edits: &Edits) -> Result<()> {
-    let mut applier = Applier { edits, done: vec![0; edits.edits.len()], problem: None };
+    let mut applier = Applier {
+        edits,
+        done: vec![0; edits.edits.len()],
+        problem: None,
+    };
     node.edit(&mut applier)?;
     if let Some(problem) = applier.problem {
         return Err(problem);
@@ -52,18 +56,28 @@ impl<'e> Applier<'e> {
     fn range_var(&mut self, range: &pb::RangeVar) -> Option<NodeEnum> {
         let at = range.location;
         let edit = self.take(|k| matches!(k, EditKind::Relation { location, .. } if same(*location, at)))?;
-        let EditKind::Relation { fragment, alias, .. } = edit else { return None };
+        let EditKind::Relation { fragment, alias, .. } = edit else {
+            return None;
+        };
         let select = self.keep(select(&fragment.text))?;
         let alias = match (&range.alias, alias) {
             (Some(own), None) => own.clone(),
-            (None, Some(name)) => pb::Alias { aliasname: name.clone(), colnames: Vec::new() },
+            (None, Some(name)) => pb::Alias {
+                aliasname: name.clone(),
+                colnames: Vec::new(),
+            },
             _ => {
-                self.problem.get_or_insert(Difference("an alias is planned where there is one".into()));
+                self.problem
+                    .get_or_insert(Difference("an alias is planned where there is one".into()));
                 return None;
             }
         };
         let subquery = Some(Box::new(select));
-        Some(NodeEnum::RangeSubselect(Box::new(pb::RangeSubselect { lateral: false, subquery, alias: Some(alias) })))
+        Some(NodeEnum::RangeSubselect(Box::new(pb::RangeSubselect {
+            lateral: false,
+            subquery,
+            alias: Some(alias),
+        })))
     }
 
     fn column_ref(&mut self, reference: &mut pb::ColumnRef) -> Option<NodeEnum> {
@@ -74,13 +88,17 @@ impl<'e> Applier<'e> {
             reference.fields.drain(..(*drop).min(reference.fields.len()));
         }
         let edit = self.take(|k| matches!(k, EditKind::Column { location, .. } if same(*location, at)))?;
-        let EditKind::Column { expression, .. } = edit else { return None };
+        let EditKind::Column { expression, .. } = edit else {
+            return None;
+        };
         self.keep(expression_node(expression)).and_then(|n| n.node)
     }
 
     /// An output column that becomes an expression keeps its name.
     fn output_name(&self, target: &mut pb::ResTarget) {
-        let Some(Ok(Tree::ColumnRef(reference))) = target.val.as_deref().map(Tree::of) else { return };
+        let Some(Ok(Tree::ColumnRef(reference))) = target.val.as_deref().map(Tree::of) else {
+            return;
+        };
         let named = self.edits.edits.iter().find_map(|e| match &e.kind {
             EditKind::Column { location, name, .. } if same(*location, reference.location) => name.clone(),
             _ => None,
@@ -94,7 +112,8 @@ impl<'e> Applier<'e> {
         let mut exprs = Vec::with_capacity(clause.exprs.len());
         for node in std::mem::take(&mut clause.exprs) {
             let at = star_location(&node);
-            let edit = at.and_then(|at| self.take(|k| matches!(k, EditKind::Star { location, .. } if same(*location, at))));
+            let edit =
+                at.and_then(|at| self.take(|k| matches!(k, EditKind::Star { location, .. } if same(*location, at))));
             match edit {
                 Some(EditKind::Star { list, .. }) => {
                     if let Some(list) = self.keep(output_list(list)) {
@@ -111,7 +130,8 @@ impl<'e> Applier<'e> {
     fn condition(&mut self, condition: &mut Option<Box<pb::Node>>) {
         if let Some(EditKind::Where { filter }) = self.take(|k| matches!(k, EditKind::Where { .. })) {
             if condition.is_some() {
-                self.problem.get_or_insert(Difference("a condition is planned where there is one".into()));
+                self.problem
+                    .get_or_insert(Difference("a condition is planned where there is one".into()));
             }
             *condition = self.keep(where_node(filter)).map(Box::new);
             return;
@@ -125,10 +145,13 @@ impl<'e> Applier<'e> {
                     Some(copied) => format!("CASE WHEN {filter} THEN (true) END AND {copied}"),
                     None => format!("CASE WHEN {filter} THEN (true) END"),
                 };
-                *condition = self.keep(where_node(&text).and_then(|node| put_into_case(node, *own))).map(Box::new);
+                *condition = self
+                    .keep(where_node(&text).and_then(|node| put_into_case(node, *own)))
+                    .map(Box::new);
             }
             _ => {
-                self.problem.get_or_insert(Difference("a condition's edits do not belong together".into()));
+                self.problem
+                    .get_or_insert(Difference("a condition's edits do not belong together".into()));
             }
         }
     }
@@ -185,12 +208,14 @@ impl Editor for Applier<'_> {
             TreeMut::UpdateStmt(update) => self.condition(&mut update.where_clause),
             TreeMut::DeleteStmt(delete) => self.condition(&mut delete.where_clause),
             TreeMut::ExecuteStmt(execute) => {
-                if let Some(EditKind::PreparedName { name }) = self.take(|k| matches!(k, EditKind::PreparedName { .. })) {
+                if let Some(EditKind::PreparedName { name }) = self.take(|k| matches!(k, EditKind::PreparedName { .. }))
+                {
                     execute.name.clone_from(name);
                 }
             }
             TreeMut::CopyStmt(copy) => {
-                if let Some(EditKind::CopyQuery { query, .. }) = self.take(|k| matches!(k, EditKind::CopyQuery { .. })) {
+                if let Some(EditKind::CopyQuery { query, .. }) = self.take(|k| matches!(k, EditKind::CopyQuery { .. }))
+                {
                     copy.relation = None;
                     copy.attlist.clear();
                     copy.query = self.keep(select(query)).map(Box::new);
@@ -206,11 +231,15 @@ fn same(planned: usize, location: i32) -> bool {
 }
 
 fn string(text: &str) -> pb::Node {
-    pb::Node { node: Some(NodeEnum::String(pb::String { sval: text.to_owned() })) }
+    pb::Node {
+        node: Some(NodeEnum::String(pb::String { sval: text.to_owned() })),
+    }
 }
 
 fn star_location(node: &pb::Node) -> Option<i32> {
-    let Ok(Tree::ResTarget(target)) = Tree::of(node) else { return None };
+    let Ok(Tree::ResTarget(target)) = Tree::of(node) else {
+        return None;
+    };
     match target.val.as_deref().map(Tree::of) {
         Some(Ok(Tree::ColumnRef(reference))) => Some(reference.location),
         _ => None,
@@ -219,11 +248,14 @@ fn star_location(node: &pb::Node) -> Option<i32> {
 
 /// A generated text as one statement, positions erased so that no edit finds a place in it.
 pub(super) fn select(text: &str) -> Result<pb::Node> {
-    let mut statements = raw_parse(text).map_err(|e| Difference(format!("a fragment cannot be read: {}", e.message)))?;
+    let mut statements =
+        raw_parse(text).map_err(|e| Difference(format!("a fragment cannot be read: {}", e.message)))?;
     let (Some(only), true) = (statements.pop(), statements.is_empty()) else {
         return differs("a fragment is not one statement");
     };
-    let Some(node) = only.stmt else { return differs("a fragment is empty") };
+    let Some(node) = only.stmt else {
+        return differs("a fragment is empty");
+    };
     let mut node = *node;
     node.edit(&mut MarkEmpty)?;
     node.erase_positions();
@@ -244,9 +276,12 @@ fn output_list(list: &str) -> Result<Vec<pb::Node>> {
 fn expression_node(expression: &str) -> Result<pb::Node> {
     let mut list = output_list(expression)?;
     match (list.pop(), list.is_empty()) {
-        (Some(pb::Node { node: Some(NodeEnum::ResTarget(target)) }), true) if target.name.is_empty() => {
-            target.val.map_or_else(|| differs("an expression is empty"), |v| Ok(*v))
-        }
+        (
+            Some(pb::Node {
+                node: Some(NodeEnum::ResTarget(target)),
+            }),
+            true,
+        ) if target.name.is_empty() => target.val.map_or_else(|| differs("an expression is empty"), |v| Ok(*v)),
         _ => differs("an expression is not one"),
     }
 }
@@ -265,7 +300,9 @@ fn put_into_case(mut node: pb::Node, own: pb::Node) -> Result<pb::Node> {
         Some(NodeEnum::BoolExpr(and)) => and.args.first_mut().and_then(|n| n.node.as_mut()),
         other => other.as_mut(),
     };
-    let Some(NodeEnum::CaseExpr(case)) = case else { return differs("a condition has no CASE") };
+    let Some(NodeEnum::CaseExpr(case)) = case else {
+        return differs("a condition has no CASE");
+    };
     let Some(NodeEnum::CaseWhen(when)) = case.args.first_mut().and_then(|n| n.node.as_mut()) else {
         return differs("a CASE has no branch");
     };

@@ -14,16 +14,20 @@ use super::{Result, differs, equal_after_edits};
 
 pub(super) fn check(fragment: &Fragment) -> Result<()> {
     match &fragment.check {
-        FragmentCheck::Table { relation, columns, conditions } => {
-            table(&fragment.text, relation, columns, *conditions)
-        }
+        FragmentCheck::Table {
+            relation,
+            columns,
+            conditions,
+        } => table(&fragment.text, relation, columns, *conditions),
         FragmentCheck::View { source, plan, fenced } => view(&fragment.text, source, plan, *fenced),
     }
 }
 
 fn table(text: &str, relation: &QualifiedName, columns: &[(String, ColumnShape)], conditions: usize) -> Result<()> {
     let node = select(text)?;
-    let Some(NodeEnum::SelectStmt(s)) = &node.node else { return differs("a released relation is no SELECT") };
+    let Some(NodeEnum::SelectStmt(s)) = &node.node else {
+        return differs("a released relation is no SELECT");
+    };
     let plain = s.with_clause.is_none()
         && s.distinct_clause.is_empty()
         && s.into_clause.is_none()
@@ -39,11 +43,14 @@ fn table(text: &str, relation: &QualifiedName, columns: &[(String, ColumnShape)]
         return differs("a released relation has a clause that none has");
     }
     match s.from_clause.as_slice() {
-        [pb::Node { node: Some(NodeEnum::RangeVar(range)) }]
-            if range.schemaname == relation.schema
-                && range.relname == relation.name
-                && range.catalogname.is_empty()
-                && range.alias.is_none() => {}
+        [
+            pb::Node {
+                node: Some(NodeEnum::RangeVar(range)),
+            },
+        ] if range.schemaname == relation.schema
+            && range.relname == relation.name
+            && range.catalogname.is_empty()
+            && range.alias.is_none() => {}
         _ => return differs("a released relation reads another relation"),
     }
     if (conditions > 0) != s.where_clause.is_some() {
@@ -59,7 +66,9 @@ fn table(text: &str, relation: &QualifiedName, columns: &[(String, ColumnShape)]
 }
 
 fn column(target: &pb::Node, table: &str, name: &str, shape: ColumnShape) -> Result<()> {
-    let Ok(Tree::ResTarget(target)) = Tree::of(target) else { return differs("an output column is none") };
+    let Ok(Tree::ResTarget(target)) = Tree::of(target) else {
+        return differs("an output column is none");
+    };
     let value = match target.val.as_deref().map(Tree::of) {
         Some(Ok(value)) => value,
         Some(Err(_)) | None => return differs("an output column is empty"),
@@ -77,7 +86,11 @@ fn column(target: &pb::Node, table: &str, name: &str, shape: ColumnShape) -> Res
         (ColumnShape::Expression, Tree::ColumnRef(_)) | (ColumnShape::Raw | ColumnShape::Null, _) => false,
         (ColumnShape::Expression, _) => target.name == name,
     };
-    if fits { Ok(()) } else { differs(format!("column {name} is not released as decided")) }
+    if fits {
+        Ok(())
+    } else {
+        differs(format!("column {name} is not released as decided"))
+    }
 }
 
 fn view(text: &str, source: &str, plan: &Edits, fenced: bool) -> Result<()> {
@@ -85,7 +98,9 @@ fn view(text: &str, source: &str, plan: &Edits, fenced: bool) -> Result<()> {
         Ok(statements) => statements,
         Err(_) => return differs("a view's definition cannot be read"),
     };
-    let [definition] = statements.as_slice() else { return differs("a view's definition is not one statement") };
+    let [definition] = statements.as_slice() else {
+        return differs("a view's definition is not one statement");
+    };
     let mut out = select(text)?;
     if fenced {
         out = behind_fence(out)?;
@@ -95,7 +110,9 @@ fn view(text: &str, source: &str, plan: &Edits, fenced: bool) -> Result<()> {
 
 /// `SELECT * FROM (…) AS barrier OFFSET 0`
 fn behind_fence(node: pb::Node) -> Result<pb::Node> {
-    let Some(NodeEnum::SelectStmt(mut s)) = node.node else { return differs("a fence is no SELECT") };
+    let Some(NodeEnum::SelectStmt(mut s)) = node.node else {
+        return differs("a fence is no SELECT");
+    };
     if s.limit_offset.is_none() || s.from_clause.len() != 1 {
         return differs("a fence is not as planned");
     }

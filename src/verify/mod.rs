@@ -31,7 +31,9 @@ impl Verified {
     /// A statement that is sure to fail at its place, sent where a statement was refused: it parses,
     /// so an aborted transaction answers first, and then names a relation that cannot exist.
     pub fn refusal() -> Self {
-        Self { text: "SELECT FROM pg_catalog.\"pgpurpose: refused\"".into() }
+        Self {
+            text: "SELECT FROM pg_catalog.\"pgpurpose: refused\"".into(),
+        }
     }
 }
 
@@ -56,24 +58,33 @@ fn differs<T>(what: impl Into<String>) -> Result<T> {
 /// # Errors
 /// A difference.
 pub fn verify(statements: &[(&ParsedStatement, &Edits)], outgoing: String) -> Result<Verified> {
-    let read = raw_parse(&outgoing).map_err(|e| Difference(format!("what would go out cannot be read: {}", e.message)))?;
+    let read =
+        raw_parse(&outgoing).map_err(|e| Difference(format!("what would go out cannot be read: {}", e.message)))?;
     if read.len() != statements.len() {
         return differs("what would go out has another number of statements");
     }
     for ((statement, edits), raw) in statements.iter().zip(read) {
-        let Some(out) = raw.stmt else { return differs("a statement is empty") };
+        let Some(out) = raw.stmt else {
+            return differs("a statement is empty");
+        };
         if matches!(statement.command, crate::sql::Command::Ddl) {
             ddl_unchanged(&statement.node, &out, edits)?;
         } else {
             equal_after_edits(&statement.node, edits, *out)?;
         }
     }
-    Ok(Verified { text: outgoing.into_boxed_str() })
+    Ok(Verified {
+        text: outgoing.into_boxed_str(),
+    })
 }
 
 /// What is served as it is, tree unread, must go out as it came.
 fn ddl_unchanged(source: &pb::Node, out: &pb::Node, edits: &Edits) -> Result<()> {
-    if edits.edits.is_empty() && source == out { Ok(()) } else { differs("a statement served as it is was changed") }
+    if edits.edits.is_empty() && source == out {
+        Ok(())
+    } else {
+        differs("a statement served as it is was changed")
+    }
 }
 
 /// The client's tree with the edits made must be the tree that goes out; every relation in it must be
@@ -90,7 +101,11 @@ fn equal_after_edits(source: &pb::Node, edits: &Edits, mut out: pb::Node) -> Res
     out.edit(&mut MarkEmpty)?;
     expected.erase_positions();
     out.erase_positions();
-    if expected == out { Ok(()) } else { differs("what would go out is not the statement with its edits") }
+    if expected == out {
+        Ok(())
+    } else {
+        differs("what would go out is not the statement with its edits")
+    }
 }
 
 fn every_relation_planned(source: &pb::Node, edits: &Edits) -> Result<()> {

@@ -34,7 +34,12 @@ pub(super) struct Value {
 
 impl Value {
     pub(super) fn constant(type_oid: Option<Oid>) -> Self {
-        Self { type_oid, constant: true, total: true, ..Self::default() }
+        Self {
+            type_oid,
+            constant: true,
+            total: true,
+            ..Self::default()
+        }
     }
 }
 
@@ -58,7 +63,11 @@ pub(super) enum Returning {
 
 impl<'s> Place<'s> {
     pub fn new(scope: &'s Scope<'s>, position: Option<Position>) -> Self {
-        Self { scope, position, returning: Returning::No }
+        Self {
+            scope,
+            position,
+            returning: Returning::No,
+        }
     }
     fn inside(self) -> Self {
         let returning = match self.returning {
@@ -80,7 +89,10 @@ impl Resolver<'_> {
 
     /// All of a list; the union of what flows.
     pub(super) fn expr_list(&mut self, nodes: &[pb::Node], place: Place<'_>) -> Result<Value> {
-        let mut all = Value { total: true, ..Value::default() };
+        let mut all = Value {
+            total: true,
+            ..Value::default()
+        };
         for node in nodes {
             let value = self.expr(Tree::of(node)?, place)?;
             all.sources.extend(value.sources);
@@ -104,19 +116,34 @@ impl Resolver<'_> {
             Tree::AExpr(e) => self.operator_expression(e, inner),
             Tree::BoolExpr(b) => {
                 let all = self.expr_list(&b.args, inner)?;
-                Ok(Value { type_oid: Some(BOOL), ..all })
+                Ok(Value {
+                    type_oid: Some(BOOL),
+                    ..all
+                })
             }
             Tree::NullTest(t) => {
                 let value = self.expr_opt(t.arg.as_deref(), inner)?;
-                Ok(Value { type_oid: Some(BOOL), constant: false, ..value })
+                Ok(Value {
+                    type_oid: Some(BOOL),
+                    constant: false,
+                    ..value
+                })
             }
             Tree::BooleanTest(t) => {
                 let value = self.expr_opt(t.arg.as_deref(), inner)?;
                 let total = value.total && value.type_oid == Some(BOOL);
-                Ok(Value { type_oid: Some(BOOL), constant: false, total, ..value })
+                Ok(Value {
+                    type_oid: Some(BOOL),
+                    constant: false,
+                    total,
+                    ..value
+                })
             }
             Tree::CoalesceExpr(c) => {
-                let mut all = Value { total: true, ..Value::default() };
+                let mut all = Value {
+                    total: true,
+                    ..Value::default()
+                };
                 for (i, node) in c.args.iter().enumerate() {
                     let value = self.expr(Tree::of(node)?, inner)?;
                     all.sources.extend(value.sources);
@@ -158,41 +185,109 @@ impl Resolver<'_> {
             }
             // A user-defined collation's name, a JSON or XML construct, and what only groups others:
             // what is below counts, and the whole may fail.
-            Tree::CollateClause(_) | Tree::AIndices(_) | Tree::AArrayExpr(_) | Tree::ResTarget(_)
-            | Tree::MultiAssignRef(_) | Tree::CaseExpr(_) | Tree::CaseWhen(_) | Tree::MinMaxExpr(_)
-            | Tree::RowExpr(_) | Tree::NamedArgExpr(_) | Tree::GroupingSet(_) | Tree::GroupingFunc(_)
-            | Tree::XmlExpr(_) | Tree::XmlSerialize(_) | Tree::MergeSupportFunc(_) | Tree::List(_)
-            | Tree::JsonFuncExpr(_) | Tree::JsonObjectConstructor(_) | Tree::JsonArrayConstructor(_)
-            | Tree::JsonObjectAgg(_) | Tree::JsonArrayAgg(_) | Tree::JsonParseExpr(_) | Tree::JsonScalarExpr(_)
-            | Tree::JsonSerializeExpr(_) | Tree::JsonIsPredicate(_) | Tree::JsonKeyValue(_)
-            | Tree::JsonValueExpr(_) | Tree::JsonOutput(_) | Tree::JsonReturning(_) | Tree::JsonArgument(_)
-            | Tree::JsonBehavior(_) | Tree::JsonAggConstructor(_) | Tree::JsonTablePathSpec(_) => {
+            Tree::CollateClause(_)
+            | Tree::AIndices(_)
+            | Tree::AArrayExpr(_)
+            | Tree::ResTarget(_)
+            | Tree::MultiAssignRef(_)
+            | Tree::CaseExpr(_)
+            | Tree::CaseWhen(_)
+            | Tree::MinMaxExpr(_)
+            | Tree::RowExpr(_)
+            | Tree::NamedArgExpr(_)
+            | Tree::GroupingSet(_)
+            | Tree::GroupingFunc(_)
+            | Tree::XmlExpr(_)
+            | Tree::XmlSerialize(_)
+            | Tree::MergeSupportFunc(_)
+            | Tree::List(_)
+            | Tree::JsonFuncExpr(_)
+            | Tree::JsonObjectConstructor(_)
+            | Tree::JsonArrayConstructor(_)
+            | Tree::JsonObjectAgg(_)
+            | Tree::JsonArrayAgg(_)
+            | Tree::JsonParseExpr(_)
+            | Tree::JsonScalarExpr(_)
+            | Tree::JsonSerializeExpr(_)
+            | Tree::JsonIsPredicate(_)
+            | Tree::JsonKeyValue(_)
+            | Tree::JsonValueExpr(_)
+            | Tree::JsonOutput(_)
+            | Tree::JsonReturning(_)
+            | Tree::JsonArgument(_)
+            | Tree::JsonBehavior(_)
+            | Tree::JsonAggConstructor(_)
+            | Tree::JsonTablePathSpec(_) => {
                 let value = self.below(tree, inner)?;
                 let total = value.total && matches!(tree, Tree::CaseExpr(_) | Tree::CaseWhen(_) | Tree::List(_));
-                Ok(Value { total, constant: false, ..value })
+                Ok(Value {
+                    total,
+                    constant: false,
+                    ..value
+                })
             }
-            Tree::String(_) | Tree::Integer(_) | Tree::Float(_) | Tree::Boolean(_) | Tree::BitString(_)
+            Tree::String(_)
+            | Tree::Integer(_)
+            | Tree::Float(_)
+            | Tree::Boolean(_)
+            | Tree::BitString(_)
             | Tree::JsonFormat(_) => Ok(Value::constant(None)),
             // Never below an expression.
-            Tree::Alias(_) | Tree::RangeVar(_) | Tree::AStar(_) | Tree::RangeSubselect(_) | Tree::RangeFunction(_)
-            | Tree::RangeTableFunc(_) | Tree::RangeTableFuncCol(_) | Tree::RangeTableSample(_) | Tree::JoinExpr(_)
-            | Tree::JsonTable(_) | Tree::JsonTableColumn(_) | Tree::ColumnDef(_) | Tree::WithClause(_)
-            | Tree::CommonTableExpr(_) | Tree::CtesearchClause(_) | Tree::CtecycleClause(_) | Tree::LockingClause(_)
-            | Tree::IntoClause(_) | Tree::OnConflictClause(_) | Tree::InferClause(_) | Tree::IndexElem(_)
-            | Tree::MergeWhenClause(_) | Tree::DefElem(_) | Tree::ReturningClause(_) | Tree::ReturningOption(_)
-            | Tree::InsertStmt(_) | Tree::UpdateStmt(_) | Tree::DeleteStmt(_) | Tree::MergeStmt(_)
-            | Tree::PrepareStmt(_) | Tree::ExecuteStmt(_) | Tree::DeallocateStmt(_) | Tree::DeclareCursorStmt(_)
-            | Tree::FetchStmt(_) | Tree::ClosePortalStmt(_) | Tree::ExplainStmt(_) | Tree::CopyStmt(_)
-            | Tree::VariableSetStmt(_) | Tree::VariableShowStmt(_) | Tree::TransactionStmt(_) | Tree::DiscardStmt(_)
-            | Tree::ConstraintsSetStmt(_) => {
-                Err(Problem::refuse(Code::NotUnderstood, "this expression is not understood", None))
-            }
+            Tree::Alias(_)
+            | Tree::RangeVar(_)
+            | Tree::AStar(_)
+            | Tree::RangeSubselect(_)
+            | Tree::RangeFunction(_)
+            | Tree::RangeTableFunc(_)
+            | Tree::RangeTableFuncCol(_)
+            | Tree::RangeTableSample(_)
+            | Tree::JoinExpr(_)
+            | Tree::JsonTable(_)
+            | Tree::JsonTableColumn(_)
+            | Tree::ColumnDef(_)
+            | Tree::WithClause(_)
+            | Tree::CommonTableExpr(_)
+            | Tree::CtesearchClause(_)
+            | Tree::CtecycleClause(_)
+            | Tree::LockingClause(_)
+            | Tree::IntoClause(_)
+            | Tree::OnConflictClause(_)
+            | Tree::InferClause(_)
+            | Tree::IndexElem(_)
+            | Tree::MergeWhenClause(_)
+            | Tree::DefElem(_)
+            | Tree::ReturningClause(_)
+            | Tree::ReturningOption(_)
+            | Tree::InsertStmt(_)
+            | Tree::UpdateStmt(_)
+            | Tree::DeleteStmt(_)
+            | Tree::MergeStmt(_)
+            | Tree::PrepareStmt(_)
+            | Tree::ExecuteStmt(_)
+            | Tree::DeallocateStmt(_)
+            | Tree::DeclareCursorStmt(_)
+            | Tree::FetchStmt(_)
+            | Tree::ClosePortalStmt(_)
+            | Tree::ExplainStmt(_)
+            | Tree::CopyStmt(_)
+            | Tree::VariableSetStmt(_)
+            | Tree::VariableShowStmt(_)
+            | Tree::TransactionStmt(_)
+            | Tree::DiscardStmt(_)
+            | Tree::ConstraintsSetStmt(_) => Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this expression is not understood",
+                None,
+            )),
         }
     }
 
     /// All children of a node, as expressions.
     fn below(&mut self, tree: Tree<'_>, place: Place<'_>) -> Result<Value> {
-        let mut all = Value { total: true, ..Value::default() };
+        let mut all = Value {
+            total: true,
+            ..Value::default()
+        };
         let mut problem = None;
         tree.each_child(&mut |child| {
             if problem.is_none() {
@@ -217,12 +312,24 @@ impl Resolver<'_> {
         match kind {
             // The grammar names these by keyword; what they call is `<=`, `>=`, `=`.
             Kind::AexprBetween | Kind::AexprNotBetween | Kind::AexprBetweenSym | Kind::AexprNotBetweenSym => {}
-            Kind::AexprOp | Kind::AexprOpAny | Kind::AexprOpAll | Kind::AexprDistinct | Kind::AexprNotDistinct
-            | Kind::AexprNullif | Kind::AexprIn | Kind::AexprLike | Kind::AexprIlike | Kind::AexprSimilar => {
+            Kind::AexprOp
+            | Kind::AexprOpAny
+            | Kind::AexprOpAll
+            | Kind::AexprDistinct
+            | Kind::AexprNotDistinct
+            | Kind::AexprNullif
+            | Kind::AexprIn
+            | Kind::AexprLike
+            | Kind::AexprIlike
+            | Kind::AexprSimilar => {
                 self.operator(&e.name, position)?;
             }
             Kind::Undefined => {
-                return Err(Problem::refuse(Code::NotUnderstood, "this operator is not understood", position));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this operator is not understood",
+                    position,
+                ));
             }
         }
         let left = self.expr_opt(e.lexpr.as_deref(), place)?;
@@ -230,12 +337,16 @@ impl Resolver<'_> {
         let both = left.total && right.total;
         let total = both
             && match kind {
-                Kind::AexprOp | Kind::AexprDistinct | Kind::AexprNotDistinct => self.total_operator(&name, &left, &right),
+                Kind::AexprOp | Kind::AexprDistinct | Kind::AexprNotDistinct => {
+                    self.total_operator(&name, &left, &right)
+                }
                 Kind::AexprIn => self.total_list("=", &left, e.rexpr.as_deref()),
                 Kind::AexprBetween | Kind::AexprNotBetween | Kind::AexprBetweenSym | Kind::AexprNotBetweenSym => {
                     self.total_list("<=", &left, e.rexpr.as_deref())
                 }
-                Kind::AexprOpAny | Kind::AexprOpAll => right.constant && self.total_operator(&name, &left, &Value::constant(None)),
+                Kind::AexprOpAny | Kind::AexprOpAll => {
+                    right.constant && self.total_operator(&name, &left, &Value::constant(None))
+                }
                 Kind::AexprLike | Kind::AexprIlike => self.is_text(&left) && like_pattern_is_total(e.rexpr.as_deref()),
                 Kind::AexprNullif | Kind::AexprSimilar | Kind::Undefined => false,
             };
@@ -243,7 +354,12 @@ impl Resolver<'_> {
         sources.extend(right.sources);
         let comparison = !matches!(kind, Kind::AexprNullif | Kind::AexprOp)
             || matches!(name.as_str(), "=" | "<>" | "<" | ">" | "<=" | ">=" | "~" | "!~");
-        Ok(Value { sources, type_oid: comparison.then_some(BOOL), constant: false, total })
+        Ok(Value {
+            sources,
+            type_oid: comparison.then_some(BOOL),
+            constant: false,
+            total,
+        })
     }
 
     fn is_text(&self, value: &Value) -> bool {
@@ -251,7 +367,11 @@ impl Resolver<'_> {
     }
 
     fn total_operator(&self, name: &str, left: &Value, right: &Value) -> bool {
-        let type_name = |v: &Value| v.type_oid.and_then(|t| self.env.catalog.type_by_oid(t)).map(|t| &t.name);
+        let type_name = |v: &Value| {
+            v.type_oid
+                .and_then(|t| self.env.catalog.type_by_oid(t))
+                .map(|t| &t.name)
+        };
         let (left_type, right_type) = match (type_name(left), type_name(right)) {
             (Some(l), Some(r)) => (l, r),
             // A literal or parameter takes the other side's type.
@@ -267,19 +387,32 @@ impl Resolver<'_> {
 
     /// A comparison with a literal or parameter.
     pub(super) fn total_with_constant(&self, operator: &str, column: &OutputColumn) -> bool {
-        let value = Value { type_oid: column.type_oid, total: true, ..Value::default() };
+        let value = Value {
+            type_oid: column.type_oid,
+            total: true,
+            ..Value::default()
+        };
         self.total_operator(operator, &value, &Value::constant(None))
     }
 
     /// The equality of a merged join column.
     pub(super) fn total_join(&self, left: Option<&OutputColumn>, right: Option<&OutputColumn>) -> bool {
-        let value = |c: &OutputColumn| Value { type_oid: c.type_oid, total: true, ..Value::default() };
+        let value = |c: &OutputColumn| Value {
+            type_oid: c.type_oid,
+            total: true,
+            ..Value::default()
+        };
         matches!((left, right), (Some(l), Some(r)) if self.total_operator("=", &value(l), &value(r)))
     }
 
     fn total_list(&self, operator: &str, left: &Value, right: Option<&pb::Node>) -> bool {
-        let Some(Ok(Tree::List(list))) = right.map(Tree::of) else { return false };
-        let constants = list.items.iter().all(|n| matches!(Tree::of(n), Ok(Tree::AConst(_) | Tree::ParamRef(_))));
+        let Some(Ok(Tree::List(list))) = right.map(Tree::of) else {
+            return false;
+        };
+        let constants = list
+            .items
+            .iter()
+            .all(|n| matches!(Tree::of(n), Ok(Tree::AConst(_) | Tree::ParamRef(_))));
         constants && self.total_operator(operator, left, &Value::constant(None))
     }
 
@@ -292,11 +425,16 @@ impl Resolver<'_> {
         let same = target.is_some() && target == value.type_oid;
         // Any built-in scalar prints as text without fail; a constant fails, if at all, whatever the rows.
         let prints = target == Some(TEXT)
-            && value.type_oid.and_then(|t| self.env.catalog.type_by_oid(t)).is_some_and(|t| {
-                t.name.schema == "pg_catalog" && matches!(t.category, 'B' | 'D' | 'N' | 'S' | 'T')
-            });
+            && value
+                .type_oid
+                .and_then(|t| self.env.catalog.type_by_oid(t))
+                .is_some_and(|t| t.name.schema == "pg_catalog" && matches!(t.category, 'B' | 'D' | 'N' | 'S' | 'T'));
         let total = value.total && (value.constant || same || prints);
-        Ok(Value { type_oid: target, total, ..value })
+        Ok(Value {
+            type_oid: target,
+            total,
+            ..value
+        })
     }
 
     fn call(&mut self, call: &pb::FuncCall, place: Place<'_>) -> Result<Value> {
@@ -314,7 +452,12 @@ impl Resolver<'_> {
             super::names::CallResult::Scalar(oid) => Some(oid),
             super::names::CallResult::Columns(_) | super::names::CallResult::Unknown => None,
         };
-        Ok(Value { type_oid, total: callee.total && all.total, constant: false, sources: all.sources })
+        Ok(Value {
+            type_oid,
+            total: callee.total && all.total,
+            constant: false,
+            sources: all.sources,
+        })
     }
 
     /// Whether a call is allowed: settings only by constant, listed names; everything else by its list.
@@ -375,14 +518,26 @@ impl Resolver<'_> {
         }
         let test = self.expr_opt(link.testexpr.as_deref(), place)?;
         let Some(Ok(Tree::SelectStmt(select))) = link.subselect.as_deref().map(Tree::of) else {
-            return Err(Problem::refuse(Code::NotUnderstood, "this sub-query is not understood", None));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this sub-query is not understood",
+                None,
+            ));
         };
         let position = match kind {
             Kind::ExistsSublink => None,
-            Kind::AllSublink | Kind::AnySublink | Kind::RowcompareSublink | Kind::ExprSublink
-            | Kind::MultiexprSublink | Kind::ArraySublink => place.position,
+            Kind::AllSublink
+            | Kind::AnySublink
+            | Kind::RowcompareSublink
+            | Kind::ExprSublink
+            | Kind::MultiexprSublink
+            | Kind::ArraySublink => place.position,
             Kind::CteSublink | Kind::Undefined => {
-                return Err(Problem::refuse(Code::NotUnderstood, "this sub-query is not understood", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this sub-query is not understood",
+                    None,
+                ));
             }
         };
         let columns = self.nested(select, place.scope, position)?;
@@ -390,7 +545,10 @@ impl Resolver<'_> {
             Kind::ExprSublink | Kind::MultiexprSublink | Kind::ArraySublink => self.flows_from(&columns, position),
             _ => {
                 self.flows_from(&columns, position);
-                Value { type_oid: Some(BOOL), ..Value::default() }
+                Value {
+                    type_oid: Some(BOOL),
+                    ..Value::default()
+                }
             }
         };
         value.sources.extend(test.sources);
@@ -407,7 +565,12 @@ impl Resolver<'_> {
             [only] => only.type_oid,
             _ => None,
         };
-        Value { sources, type_oid, constant: false, total: false }
+        Value {
+            sources,
+            type_oid,
+            constant: false,
+            total: false,
+        }
     }
 
     fn indirection(&mut self, indirection: &pb::AIndirection, place: Place<'_>) -> Result<Value> {
@@ -427,12 +590,19 @@ impl Resolver<'_> {
                 }
             }
         }
-        Ok(Value { type_oid: None, total: false, constant: false, sources: value.sources })
+        Ok(Value {
+            type_oid: None,
+            total: false,
+            constant: false,
+            sources: value.sources,
+        })
     }
 
     /// Whether `(name).field` is a column of the item `name`.
     fn whole_row_has(&self, arg: Option<&pb::Node>, field: &str, scope: &Scope<'_>) -> bool {
-        let Some(Ok(Tree::ColumnRef(c))) = arg.map(Tree::of) else { return false };
+        let Some(Ok(Tree::ColumnRef(c))) = arg.map(Tree::of) else {
+            return false;
+        };
         let [only] = c.fields.as_slice() else { return false };
         let Some(name) = string_of(only) else { return false };
         scope
@@ -442,8 +612,16 @@ impl Resolver<'_> {
     }
 
     pub(super) fn window(&mut self, window: &pb::WindowDef, scope: &Scope<'_>, place: Place<'_>) -> Result<Value> {
-        let group = Place { scope, position: place.position.map(|_| Position::Group), ..place };
-        let order = Place { scope, position: place.position.map(|_| Position::Order), ..place };
+        let group = Place {
+            scope,
+            position: place.position.map(|_| Position::Group),
+            ..place
+        };
+        let order = Place {
+            scope,
+            position: place.position.map(|_| Position::Order),
+            ..place
+        };
         let mut all = self.expr_list(&window.partition_clause, group)?;
         for value in [
             self.expr_list(&window.order_clause, order)?,
@@ -473,7 +651,11 @@ impl Resolver<'_> {
         }
         let fields = parts(&reference.fields);
         if fields.len() != reference.fields.len() {
-            return Err(Problem::refuse(Code::NotUnderstood, "this reference is not understood", at));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this reference is not understood",
+                at,
+            ));
         }
         match fields.as_slice() {
             [name] => self.unqualified(name, reference, place),
@@ -482,7 +664,11 @@ impl Resolver<'_> {
                 self.long_reference(&item, fields.len(), 1, at);
                 self.column_of(&item, name, fields.len(), place, at)
             }
-            [] => Err(Problem::refuse(Code::NotUnderstood, "this reference is not understood", at)),
+            [] => Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this reference is not understood",
+                at,
+            )),
         }
     }
 
@@ -493,7 +679,14 @@ impl Resolver<'_> {
             let found = matches_at(level, name);
             if found.is_empty() {
                 if open.is_none() && level.items.iter().any(|i| i.open && !i.qualified_only) {
-                    open = Some(level.items.iter().filter(|i| i.open).flat_map(Item::all_sources).collect());
+                    open = Some(
+                        level
+                            .items
+                            .iter()
+                            .filter(|i| i.open)
+                            .flat_map(Item::all_sources)
+                            .collect(),
+                    );
                 }
                 continue;
             }
@@ -502,7 +695,14 @@ impl Resolver<'_> {
                 let message = format!("whether \"{name}\" is a column of the written table cannot be told");
                 return Err(Problem::refuse(Code::NotUnderstood, message, at).hint("qualify the column's name"));
             }
-            if let [Found { system: Some(oid), target, .. }] = found.as_slice() {
+            if let [
+                Found {
+                    system: Some(oid),
+                    target,
+                    ..
+                },
+            ] = found.as_slice()
+            {
                 return self.system_column(*oid, name, *target, at);
             }
             if target {
@@ -512,12 +712,22 @@ impl Resolver<'_> {
         }
         if let Some(sources) = open {
             self.use_columns(&sources, place.position);
-            return Ok(Value { sources, ..Value::default() });
+            return Ok(Value {
+                sources,
+                ..Value::default()
+            });
         }
-        let row = place.scope.levels().find_map(|l| l.items.iter().find(|i| i.name == name).cloned());
+        let row = place
+            .scope
+            .levels()
+            .find_map(|l| l.items.iter().find(|i| i.name == name).cloned());
         match row {
             Some(item) => self.whole_rows(&[item], place, at),
-            None => Err(Problem::postgres("42703", format!("column \"{name}\" does not exist"), at)),
+            None => Err(Problem::postgres(
+                "42703",
+                format!("column \"{name}\" does not exist"),
+                at,
+            )),
         }
     }
 
@@ -530,7 +740,12 @@ impl Resolver<'_> {
             [only] => only.column.type_oid,
             _ => None,
         };
-        Value { sources, type_oid, constant: false, total: true }
+        Value {
+            sources,
+            type_oid,
+            constant: false,
+            total: true,
+        }
     }
 
     fn column_of(
@@ -542,7 +757,11 @@ impl Resolver<'_> {
         at: Option<usize>,
     ) -> Result<Value> {
         if let Some(column) = item.columns.iter().find(|c| c.name == name) {
-            let found = [Found { column: column.clone(), system: None, target: item.target }];
+            let found = [Found {
+                column: column.clone(),
+                system: None,
+                target: item.target,
+            }];
             if item.target {
                 self.target_reference(&found, parts, place, at)?;
             }
@@ -557,30 +776,54 @@ impl Resolver<'_> {
             self.field_selection(name, at)?;
             let sources = item.all_sources();
             self.use_columns(&sources, place.position);
-            return Ok(Value { sources, ..Value::default() });
+            return Ok(Value {
+                sources,
+                ..Value::default()
+            });
         }
-        Err(Problem::postgres("42703", format!("column {}.{name} does not exist", item.name), at))
+        Err(Problem::postgres(
+            "42703",
+            format!("column {}.{name} does not exist", item.name),
+            at,
+        ))
     }
 
     fn system_column(&mut self, oid: Oid, name: &str, _target: bool, at: Option<usize>) -> Result<Value> {
         self.out.system_columns.push((oid, name.to_owned(), at.unwrap_or(0)));
-        Ok(Value { total: true, ..Value::default() })
+        Ok(Value {
+            total: true,
+            ..Value::default()
+        })
     }
 
     fn target_reference(&mut self, found: &[Found], parts: usize, place: Place<'_>, at: Option<usize>) -> Result<()> {
         let column = match found {
-            [Found { column, target: true, .. }] => column,
+            [
+                Found {
+                    column, target: true, ..
+                },
+            ] => column,
             _ => return Err(Problem::postgres("42702", "column reference is ambiguous", at)),
         };
         let (Some(location), Some(base)) = (at, column.sources.iter().next()) else {
-            return Err(Problem::refuse(Code::NotUnderstood, "this reference is not understood", at));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this reference is not understood",
+                at,
+            ));
         };
         let output_name = match place.returning {
             Returning::No => None,
             Returning::Inside | Returning::Whole => Some(column.name.clone()),
         };
         let whole = place.returning == Returning::Whole;
-        let new = TargetReference { location, parts, column: base.column, output_name, whole };
+        let new = TargetReference {
+            location,
+            parts,
+            column: base.column,
+            output_name,
+            whole,
+        };
         if !self.out.target_references.contains(&new) {
             self.out.target_references.push(new);
         }
@@ -598,7 +841,10 @@ impl Resolver<'_> {
             sources.extend(item.all_sources());
         }
         self.use_columns(&sources, place.position);
-        Ok(Value { sources, ..Value::default() })
+        Ok(Value {
+            sources,
+            ..Value::default()
+        })
     }
 
     /// The items that a star means: all of this level, or the one it names.
@@ -625,28 +871,47 @@ impl Resolver<'_> {
         scope: &Scope<'_>,
         at: Option<usize>,
     ) -> Result<Item> {
-        let before = fields.get(..fields.len().saturating_sub(1 + behind)).unwrap_or_default();
+        let before = fields
+            .get(..fields.len().saturating_sub(1 + behind))
+            .unwrap_or_default();
         let schema = match before {
             [] => None,
             [schema] => Some(*schema),
             [database, schema] if *database == self.env.catalog.database => Some(*schema),
-            _ => return Err(Problem::postgres("42P01", "cross-database references are not implemented", at)),
+            _ => {
+                return Err(Problem::postgres(
+                    "42P01",
+                    "cross-database references are not implemented",
+                    at,
+                ));
+            }
         };
         scope
             .levels()
             .find_map(|level| {
-                level.items.iter().find(|i| i.name == relation && (schema.is_none() || i.schema.as_deref() == schema))
+                level
+                    .items
+                    .iter()
+                    .find(|i| i.name == relation && (schema.is_none() || i.schema.as_deref() == schema))
             })
             .cloned()
             .ok_or_else(|| {
-                Problem::postgres("42P01", format!("missing FROM-clause entry for table \"{relation}\""), at)
+                Problem::postgres(
+                    "42P01",
+                    format!("missing FROM-clause entry for table \"{relation}\""),
+                    at,
+                )
             })
     }
 
     fn long_reference(&mut self, item: &Item, parts: usize, behind: usize, at: Option<usize>) {
         let drop = parts.saturating_sub(1 + behind);
         if let (Some(location), Some(relation), true) = (at, item.relation, drop > 0) {
-            let new = LongReference { location, drop, relation };
+            let new = LongReference {
+                location,
+                drop,
+                relation,
+            };
             if !self.out.long_references.contains(&new) {
                 self.out.long_references.push(new);
             }
@@ -666,8 +931,15 @@ fn matches_at(level: &Scope<'_>, name: &str) -> Vec<Found> {
     let mut hidden: Vec<std::ops::Range<usize>> = Vec::new();
     // The outermost join's merged column is the one that is seen.
     for merged in level.merged.iter().rev().filter(|m| m.column.name == name) {
-        if !hidden.iter().any(|h| h.start <= merged.hides.start && merged.hides.end <= h.end) {
-            found.push(Found { column: merged.column.clone(), system: None, target: false });
+        if !hidden
+            .iter()
+            .any(|h| h.start <= merged.hides.start && merged.hides.end <= h.end)
+        {
+            found.push(Found {
+                column: merged.column.clone(),
+                system: None,
+                target: false,
+            });
             hidden.push(merged.hides.clone());
         }
     }
@@ -676,11 +948,19 @@ fn matches_at(level: &Scope<'_>, name: &str) -> Vec<Found> {
             continue;
         }
         if let Some(column) = item.columns.iter().find(|c| c.name == name) {
-            found.push(Found { column: column.clone(), system: None, target: item.target });
+            found.push(Found {
+                column: column.clone(),
+                system: None,
+                target: item.target,
+            });
         } else if let Some(oid) = item.relation
             && SYSTEM_COLUMNS.contains(&name)
         {
-            found.push(Found { column: OutputColumn::default(), system: Some(oid), target: item.target });
+            found.push(Found {
+                column: OutputColumn::default(),
+                system: Some(oid),
+                target: item.target,
+            });
         }
     }
     found
@@ -705,7 +985,10 @@ pub(super) fn base_columns(relation: &crate::catalog::Relation) -> Vec<OutputCol
         .iter()
         .map(|c| OutputColumn {
             name: c.name.clone(),
-            sources: Sources::from([BaseColumn { relation: relation.oid, column: c.number }]),
+            sources: Sources::from([BaseColumn {
+                relation: relation.oid,
+                column: c.number,
+            }]),
             type_oid: Some(c.type_oid),
         })
         .collect()

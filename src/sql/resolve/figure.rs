@@ -8,7 +8,7 @@ use crate::sql::parsed::string_of;
 
 /// The name of an output column that is this expression.
 pub(super) fn column_name(expression: Option<&pb::Node>) -> String {
-    match expression.and_then(|e| figure(e)) {
+    match expression.and_then(figure) {
         Some((name, _)) => name,
         None => "?column?".to_owned(),
     }
@@ -56,7 +56,11 @@ fn figure(node: &pb::Node) -> Option<(String, Strength)> {
         Tree::AArrayExpr(_) => strong("array"),
         Tree::RowExpr(_) => strong("row"),
         Tree::CoalesceExpr(_) => strong("coalesce"),
-        Tree::MinMaxExpr(m) => strong(if m.op == pb::MinMaxOp::IsGreatest as i32 { "greatest" } else { "least" }),
+        Tree::MinMaxExpr(m) => strong(if m.op == pb::MinMaxOp::IsGreatest as i32 {
+            "greatest"
+        } else {
+            "least"
+        }),
         Tree::SqlvalueFunction(f) => strong(value_function(f.op)?),
         Tree::XmlExpr(x) => strong(xml(x.op)?),
         Tree::XmlSerialize(_) => strong("xmlserialize"),
@@ -82,12 +86,20 @@ fn sub_link(link: &pb::SubLink) -> Option<(String, Strength)> {
         Ok(pb::SubLinkType::ExistsSublink) => strong("exists"),
         Ok(pb::SubLinkType::ArraySublink) => strong("array"),
         Ok(pb::SubLinkType::ExprSublink) => {
-            let Tree::SelectStmt(mut select) = Tree::of(link.subselect.as_deref()?).ok()? else { return None };
+            let Tree::SelectStmt(mut select) = Tree::of(link.subselect.as_deref()?).ok()? else {
+                return None;
+            };
             while let Some(left) = &select.larg {
                 select = left;
             }
-            let Tree::ResTarget(first) = Tree::of(select.target_list.first()?).ok()? else { return None };
-            if first.name.is_empty() { figure_opt(first.val.as_deref()) } else { strong(&first.name) }
+            let Tree::ResTarget(first) = Tree::of(select.target_list.first()?).ok()? else {
+                return None;
+            };
+            if first.name.is_empty() {
+                figure_opt(first.val.as_deref())
+            } else {
+                strong(&first.name)
+            }
         }
         _ => None, // ANY, ALL and the rest have no name of their own
     }

@@ -19,7 +19,7 @@ const MAX_VIEW_DEPTH: usize = 16;
 
 impl Resolver<'_> {
     /// One item of FROM: adds what it brings to the scope.
-    pub(super) fn from_item(&mut self, tree: Tree<'_>, scope: &mut Scope<'_>) -> Result<()> {
+    pub(super) fn add_from(&mut self, tree: Tree<'_>, scope: &mut Scope<'_>) -> Result<()> {
         match tree {
             Tree::RangeVar(range) => {
                 let item = self.range_var(range, scope, false)?;
@@ -32,7 +32,11 @@ impl Resolver<'_> {
             Tree::RangeTableFunc(table) => self.xml_table(table, scope),
             Tree::JsonTable(table) => self.json_table(table, scope),
             Tree::JoinExpr(join) => self.join(join, scope),
-            _ => Err(Problem::refuse(Code::NotUnderstood, "this item of FROM is not understood", None)),
+            _ => Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this item of FROM is not understood",
+                None,
+            )),
         }
     }
 
@@ -43,7 +47,10 @@ impl Resolver<'_> {
             let mut columns = cte.columns.as_ref().clone();
             let open = cte.open;
             let name = alias_or(&range.alias, &range.relname, &mut columns);
-            return Ok(Item { open, ..Item::new(name, columns) });
+            return Ok(Item {
+                open,
+                ..Item::new(name, columns)
+            });
         }
         let relation = self.relation(range)?;
         let index = self.note_relation(&relation, range, Use::Read, sampled)?;
@@ -68,14 +75,23 @@ impl Resolver<'_> {
         let Ok(location) = usize::try_from(range.location) else {
             return Err(Problem::refuse(Code::NotUnderstood, "a relation without a place", None));
         };
-        if let Some(known) = self.out.relations.iter().position(|r| r.location == location && r.oid == relation.oid) {
+        if let Some(known) = self
+            .out
+            .relations
+            .iter()
+            .position(|r| r.location == location && r.oid == relation.oid)
+        {
             return Ok(known);
         }
         self.out.relations.push(RelationUse {
             oid: relation.oid,
             name: relation.name.clone(),
             location,
-            written: [range.catalogname.clone(), range.schemaname.clone(), range.relname.clone()],
+            written: [
+                range.catalogname.clone(),
+                range.schemaname.clone(),
+                range.relname.clone(),
+            ],
             only: !range.inh,
             aliased: range.alias.is_some(),
             alias: range.alias.as_ref().map(|a| a.aliasname.clone()),
@@ -109,7 +125,9 @@ impl Resolver<'_> {
             let view = self.read_view(relation)?;
             self.out.views.insert(relation.oid, view);
         }
-        let Some(view) = self.out.views.get(&relation.oid) else { return Ok(Vec::new()) };
+        let Some(view) = self.out.views.get(&relation.oid) else {
+            return Ok(Vec::new());
+        };
         let mut columns = view.resolved.outputs.clone();
         for (column, name) in columns.iter_mut().zip(&view.columns) {
             column.name.clone_from(name);
@@ -125,19 +143,32 @@ impl Resolver<'_> {
         if self.view_depth >= MAX_VIEW_DEPTH {
             return Err(cannot("views are nested too deeply"));
         }
-        let Some(text) = relation.definition.clone() else { return Err(cannot("its definition is not known")) };
+        let Some(text) = relation.definition.clone() else {
+            return Err(cannot("its definition is not known"));
+        };
         let parsed = crate::sql::parsed::parse(&text).map_err(|_| cannot("its definition cannot be parsed"))?;
-        let [statement] = parsed.as_slice() else { return Err(cannot("its definition is not one statement")) };
+        let [statement] = parsed.as_slice() else {
+            return Err(cannot("its definition is not one statement"));
+        };
         let Ok(Tree::SelectStmt(select)) = Tree::of(&statement.node) else {
             return Err(cannot("its definition is no SELECT"));
         };
         let search_path = SearchPath::new(&[], "", self.env.catalog);
-        let env = super::Env { search_path: &search_path, ..self.env };
-        let mut resolver =
-            Resolver { env, out: super::Resolved::default(), depth: 1, view_depth: self.view_depth + 1 };
-        let outputs = resolver
-            .select(select, &Scope::default(), None)
-            .map_err(|p| Problem { message: format!("view {}: {}", relation.name, p.message), position: None, ..p })?;
+        let env = super::Env {
+            search_path: &search_path,
+            ..self.env
+        };
+        let mut resolver = Resolver {
+            env,
+            out: super::Resolved::default(),
+            depth: 1,
+            view_depth: self.view_depth + 1,
+        };
+        let outputs = resolver.select(select, &Scope::default(), None).map_err(|p| Problem {
+            message: format!("view {}: {}", relation.name, p.message),
+            position: None,
+            ..p
+        })?;
         let columns: Vec<String> = relation.columns.iter().map(|c| c.name.clone()).collect();
         if outputs.len() != columns.len() {
             return Err(cannot("its columns are not those of its definition"));
@@ -146,20 +177,36 @@ impl Resolver<'_> {
         self.out.columns.extend(resolved.columns.iter().copied());
         self.out.partial |= resolved.partial;
         resolved.outputs = outputs;
-        Ok(ViewUse { text, resolved: Box::new(resolved), columns, barrier: relation.security_barrier })
+        Ok(ViewUse {
+            text,
+            resolved: Box::new(resolved),
+            columns,
+            barrier: relation.security_barrier,
+        })
     }
 
     fn sample(&mut self, sample: &pb::RangeTableSample, scope: &mut Scope<'_>) -> Result<()> {
         let Some(Ok(Tree::RangeVar(range))) = sample.relation.as_deref().map(Tree::of) else {
-            return Err(Problem::refuse(Code::NotUnderstood, "this TABLESAMPLE is not understood", None));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this TABLESAMPLE is not understood",
+                None,
+            ));
         };
         let place = Place::new(scope, Some(Position::Filter));
         self.expr_list(&sample.args, place)?;
         self.expr_opt(sample.repeatable.as_deref(), place)?;
         let method: Vec<&str> = sample.method.iter().filter_map(string_of).collect();
-        if !matches!(method.as_slice(), ["system" | "bernoulli"] | ["pg_catalog", "system" | "bernoulli"]) {
+        if !matches!(
+            method.as_slice(),
+            ["system" | "bernoulli"] | ["pg_catalog", "system" | "bernoulli"]
+        ) {
             let position = usize::try_from(sample.location).ok();
-            return Err(Problem::refuse(Code::FunctionNotAllowed, "this sampling method is not allowed", position));
+            return Err(Problem::refuse(
+                Code::FunctionNotAllowed,
+                "this sampling method is not allowed",
+                position,
+            ));
         }
         let item = self.range_var(range, scope, true)?;
         scope.items.push(item);
@@ -168,12 +215,19 @@ impl Resolver<'_> {
 
     fn derived(&mut self, derived: &pb::RangeSubselect, scope: &mut Scope<'_>) -> Result<()> {
         let Some(Ok(Tree::SelectStmt(select))) = derived.subquery.as_deref().map(Tree::of) else {
-            return Err(Problem::refuse(Code::NotUnderstood, "this sub-query is not understood", None));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this sub-query is not understood",
+                None,
+            ));
         };
         let mut columns = if derived.lateral {
             self.nested(select, scope, None)?
         } else {
-            let hidden = Scope { parent: scope.parent, ..Scope::default() };
+            let hidden = Scope {
+                parent: scope.parent,
+                ..Scope::default()
+            };
             self.nested(select, &hidden, None)?
         };
         let name = alias_or(&derived.alias, "", &mut columns);
@@ -189,7 +243,11 @@ impl Resolver<'_> {
         let alias = function.alias.as_ref().map(|a| a.aliasname.as_str());
         for node in &function.functions {
             let Tree::List(pair) = Tree::of(node)? else {
-                return Err(Problem::refuse(Code::NotUnderstood, "this function in FROM is not understood", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this function in FROM is not understood",
+                    None,
+                ));
             };
             let Some(call) = pair.items.first() else { continue };
             let value = self.expr(Tree::of(call)?, Place::new(scope, Some(Position::Filter)))?;
@@ -207,14 +265,20 @@ impl Resolver<'_> {
             }
         }
         if function.ordinality {
-            columns.push(OutputColumn { name: "ordinality".into(), ..OutputColumn::default() });
+            columns.push(OutputColumn {
+                name: "ordinality".into(),
+                ..OutputColumn::default()
+            });
         }
         let fallback = function.functions.first().map(function_name).unwrap_or_default();
         let name = alias_or(&function.alias, &fallback, &mut columns);
         if open {
             columns.iter_mut().for_each(|c| c.sources.clone_from(&flows));
         }
-        scope.items.push(Item { open, ..Item::new(name, columns) });
+        scope.items.push(Item {
+            open,
+            ..Item::new(name, columns)
+        });
         Ok(())
     }
 
@@ -227,7 +291,11 @@ impl Resolver<'_> {
         columns: &mut Vec<OutputColumn>,
     ) -> Result<bool> {
         let mut add = |name: &str, type_oid| {
-            columns.push(OutputColumn { name: name.to_owned(), sources: sources.clone(), type_oid });
+            columns.push(OutputColumn {
+                name: name.to_owned(),
+                sources: sources.clone(),
+                type_oid,
+            });
         };
         match Tree::of(call)? {
             Tree::FuncCall(f) => {
@@ -265,14 +333,22 @@ impl Resolver<'_> {
     ) -> Result<()> {
         for node in definitions {
             let Tree::ColumnDef(definition) = Tree::of(node)? else {
-                return Err(Problem::refuse(Code::NotUnderstood, "this column list is not understood", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this column list is not understood",
+                    None,
+                ));
             };
             let type_oid = match &definition.type_name {
                 Some(name) => self.type_name(name)?,
                 None => None,
             };
             let sources = sources.clone();
-            columns.push(OutputColumn { name: definition.colname.clone(), sources, type_oid });
+            columns.push(OutputColumn {
+                name: definition.colname.clone(),
+                sources,
+                type_oid,
+            });
         }
         Ok(())
     }
@@ -288,7 +364,11 @@ impl Resolver<'_> {
         let mut columns = Vec::new();
         for node in &table.columns {
             let Tree::RangeTableFuncCol(column) = Tree::of(node)? else {
-                return Err(Problem::refuse(Code::NotUnderstood, "this XMLTABLE is not understood", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this XMLTABLE is not understood",
+                    None,
+                ));
             };
             let type_oid = match &column.type_name {
                 Some(name) => self.type_name(name)?,
@@ -296,7 +376,11 @@ impl Resolver<'_> {
             };
             flows.extend(self.expr_opt(column.colexpr.as_deref(), place)?.sources);
             flows.extend(self.expr_opt(column.coldefexpr.as_deref(), place)?.sources);
-            columns.push(OutputColumn { name: column.colname.clone(), sources: Sources::new(), type_oid });
+            columns.push(OutputColumn {
+                name: column.colname.clone(),
+                sources: Sources::new(),
+                type_oid,
+            });
         }
         columns.iter_mut().for_each(|c| c.sources.clone_from(&flows));
         let name = alias_or(&table.alias, "xmltable", &mut columns);
@@ -323,7 +407,11 @@ impl Resolver<'_> {
     fn json_columns(&mut self, nodes: &[pb::Node], place: Place<'_>, columns: &mut Vec<OutputColumn>) -> Result<()> {
         for node in nodes {
             let Tree::JsonTableColumn(column) = Tree::of(node)? else {
-                return Err(Problem::refuse(Code::NotUnderstood, "this JSON_TABLE is not understood", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this JSON_TABLE is not understood",
+                    None,
+                ));
             };
             let type_oid = match &column.type_name {
                 Some(name) => self.type_name(name)?,
@@ -333,7 +421,11 @@ impl Resolver<'_> {
                 self.expr(Tree::JsonBehavior(behavior), place)?;
             }
             if column.columns.is_empty() {
-                columns.push(OutputColumn { name: column.name.clone(), sources: Sources::new(), type_oid });
+                columns.push(OutputColumn {
+                    name: column.name.clone(),
+                    sources: Sources::new(),
+                    type_oid,
+                });
             } else {
                 self.json_columns(&column.columns, place, columns)?;
             }
@@ -346,11 +438,11 @@ impl Resolver<'_> {
         let start = scope.items.len();
         let merged_before = scope.merged.len();
         if let Some(left) = join.larg.as_deref() {
-            self.from_item(Tree::of(left)?, scope)?;
+            self.add_from(Tree::of(left)?, scope)?;
         }
         let middle = scope.items.len();
         if let Some(right) = join.rarg.as_deref() {
-            self.from_item(Tree::of(right)?, scope)?;
+            self.add_from(Tree::of(right)?, scope)?;
         }
         let end = scope.items.len();
         for name in self.merged_names(join, scope, start..middle, middle..end)? {
@@ -358,21 +450,34 @@ impl Resolver<'_> {
             let right = side_column(scope, middle..end, &name);
             let mut column = left.clone().unwrap_or_default();
             column.name.clone_from(&name);
-            column.sources.extend(right.iter().flat_map(|c| c.sources.iter().copied()));
+            column
+                .sources
+                .extend(right.iter().flat_map(|c| c.sources.iter().copied()));
             if left.as_ref().map(|c| c.type_oid) != right.as_ref().map(|c| c.type_oid) {
                 column.type_oid = None;
             }
             self.out.partial |= !self.total_join(left.as_ref(), right.as_ref());
             self.use_columns(&column.sources.clone(), Some(Position::Join));
             self.out.named.extend(column.sources.iter().copied());
-            scope.merged.push(Merged { column, hides: start..end });
+            scope.merged.push(Merged {
+                column,
+                hides: start..end,
+            });
         }
         let sees = scope.only(start..end);
         let condition = self.expr_opt(join.quals.as_deref(), Place::new(&sees, Some(Position::Join)))?;
         self.out.partial |= !condition.total;
         if let Some(alias) = &join.join_using_alias {
-            let columns = scope.merged.iter().skip(merged_before).map(|m| m.column.clone()).collect();
-            scope.items.push(Item { qualified_only: true, ..Item::new(alias.aliasname.clone(), columns) });
+            let columns = scope
+                .merged
+                .iter()
+                .skip(merged_before)
+                .map(|m| m.column.clone())
+                .collect();
+            scope.items.push(Item {
+                qualified_only: true,
+                ..Item::new(alias.aliasname.clone(), columns)
+            });
         }
         if let Some(alias) = &join.alias {
             let mut columns = super::query::join_columns(scope, start..end);
@@ -380,7 +485,10 @@ impl Resolver<'_> {
             rename(&mut columns, &alias.colnames);
             scope.items.truncate(start);
             scope.merged.truncate(merged_before);
-            scope.items.push(Item { open, ..Item::new(alias.aliasname.clone(), columns) });
+            scope.items.push(Item {
+                open,
+                ..Item::new(alias.aliasname.clone(), columns)
+            });
         }
         Ok(())
     }
@@ -393,9 +501,18 @@ impl Resolver<'_> {
         right: std::ops::Range<usize>,
     ) -> Result<Vec<String>> {
         if !join.is_natural {
-            return Ok(join.using_clause.iter().filter_map(string_of).map(str::to_owned).collect());
+            return Ok(join
+                .using_clause
+                .iter()
+                .filter_map(string_of)
+                .map(str::to_owned)
+                .collect());
         }
-        let open = scope.items.iter().enumerate().any(|(i, item)| item.open && (left.contains(&i) || right.contains(&i)));
+        let open = scope
+            .items
+            .iter()
+            .enumerate()
+            .any(|(i, item)| item.open && (left.contains(&i) || right.contains(&i)));
         if open {
             let message = "the columns of a side of NATURAL JOIN cannot be told";
             return Err(Problem::refuse(Code::NotUnderstood, message, None).hint("use JOIN … USING or ON"));
@@ -413,7 +530,9 @@ impl Resolver<'_> {
 
 /// The column of that name on one side of a join.
 fn side_column(scope: &Scope<'_>, side: std::ops::Range<usize>, name: &str) -> Option<OutputColumn> {
-    super::query::join_columns(scope, side).into_iter().find(|c| c.name == name)
+    super::query::join_columns(scope, side)
+        .into_iter()
+        .find(|c| c.name == name)
 }
 
 /// The alias's name, its column list applied; else the given name.

@@ -20,8 +20,8 @@ use crate::pipeline::Position;
 use crate::policy::{Code, Verb};
 
 use super::grammar::Unknown;
-pub use from::is_system;
 use super::parsed::ParsedStatement;
+pub use from::is_system;
 pub use scope::Sources;
 
 /// A column of a stored relation.
@@ -235,7 +235,15 @@ impl Problem {
     /// A refusal of ours.
     pub fn refuse(code: Code, message: impl Into<String>, position: Option<usize>) -> Self {
         let message = message.into();
-        Self { code, sqlstate: "42501", message, hint: None, position, stale_catalog: false, gap: false }
+        Self {
+            code,
+            sqlstate: "42501",
+            message,
+            hint: None,
+            position,
+            stale_catalog: false,
+            gap: false,
+        }
     }
 
     /// What PostgreSQL itself would say.
@@ -288,7 +296,12 @@ pub struct Env<'a> {
 /// # Errors
 /// What does not exist, is not allowed for anybody, or cannot be given one meaning.
 pub fn resolve(statement: &ParsedStatement, env: Env<'_>) -> Result<Resolved> {
-    let mut resolver = Resolver { env, out: Resolved::default(), depth: 0, view_depth: 0 };
+    let mut resolver = Resolver {
+        env,
+        out: Resolved::default(),
+        depth: 0,
+        view_depth: 0,
+    };
     resolver.statement(&statement.node)?;
     Ok(resolver.out)
 }

@@ -67,13 +67,22 @@ impl Resolver<'_> {
     pub(super) fn type_name(&mut self, name: &pb::TypeName) -> Result<Option<Oid>> {
         let position = usize::try_from(name.location).ok();
         if name.pct_type {
-            return Err(Problem::refuse(Code::NotUnderstood, "%TYPE is not served here", position));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "%TYPE is not served here",
+                position,
+            ));
         }
         let catalog = self.env.catalog;
-        let unknown = |written: &str| Problem::postgres("42704", format!("type \"{written}\" does not exist"), position);
+        let unknown =
+            |written: &str| Problem::postgres("42704", format!("type \"{written}\" does not exist"), position);
         let found = match parts(&name.names).as_slice() {
             [one] => {
-                let found = self.env.search_path.type_named(one, catalog).ok_or_else(|| unknown(one))?;
+                let found = self
+                    .env
+                    .search_path
+                    .type_named(one, catalog)
+                    .ok_or_else(|| unknown(one))?;
                 let first = self.env.search_path.schemas().first().map(String::as_str);
                 if let Some(location) = position
                     && (found.name.schema != "pg_catalog" || first != Some("pg_catalog"))
@@ -85,26 +94,46 @@ impl Resolver<'_> {
             [schema, one] => catalog
                 .type_by_name(&QualifiedName::new(*schema, *one))
                 .ok_or_else(|| unknown(&format!("{schema}.{one}")))?,
-            _ => return Err(Problem::refuse(Code::NotUnderstood, "this type's name is not understood", position)),
+            _ => {
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this type's name is not understood",
+                    position,
+                ));
+            }
         };
         if let TypeKind::Composite(relation) = found.kind
             && catalog.relation_by_oid(relation).is_some()
         {
             let message = format!("the row type of {} cannot be used here", found.name);
-            return Err(Problem::refuse(Code::FunctionNotAllowed, message, position)
-                .hint("write out the columns: a table's rows are seen through its rules, as records without that type"));
+            return Err(Problem::refuse(Code::FunctionNotAllowed, message, position).hint(
+                "write out the columns: a table's rows are seen through its rules, as records without that type",
+            ));
         }
         let oid = found.oid;
-        if name.array_bounds.is_empty() { Ok(Some(oid)) } else { Ok(self.array_of(oid)) }
+        if name.array_bounds.is_empty() {
+            Ok(Some(oid))
+        } else {
+            Ok(self.array_of(oid))
+        }
     }
 
     fn array_of(&self, element: Oid) -> Option<Oid> {
-        self.env.catalog.types.iter().find(|t| t.element == element && t.category == 'A').map(|t| t.oid)
+        self.env
+            .catalog
+            .types
+            .iter()
+            .find(|t| t.element == element && t.category == 'A')
+            .map(|t| t.oid)
     }
 
     pub(super) fn qualify(&mut self, location: usize, schema: &str, kind: QualifiedKind) {
         // The grammar repeats `(a, b) = (SELECT …)` for each column: one place, one edit.
-        let new = Qualification { location, schema: schema.to_owned(), kind };
+        let new = Qualification {
+            location,
+            schema: schema.to_owned(),
+            kind,
+        };
         if !self.out.qualifications.contains(&new) {
             self.out.qualifications.push(new);
         }
@@ -122,11 +151,19 @@ impl Resolver<'_> {
             }
             ["pg_catalog", name] => self.builtin_callee(name, arguments, call.func_variadic, position),
             [schema, name] => {
-                let found: Vec<&Function> =
-                    self.env.catalog.functions_named(name).filter(|f| f.name.schema == *schema).collect();
+                let found: Vec<&Function> = self
+                    .env
+                    .catalog
+                    .functions_named(name)
+                    .filter(|f| f.name.schema == *schema)
+                    .collect();
                 self.allowed_callee(&format!("{schema}.{name}"), &found, arguments, position)
             }
-            _ => Err(Problem::refuse(Code::NotUnderstood, "this function's name is not understood", position)),
+            _ => Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this function's name is not understood",
+                position,
+            )),
         }
     }
 
@@ -170,7 +207,10 @@ impl Resolver<'_> {
                 return Ok(callee);
             }
             self.builtin_callee(name, arguments, variadic, position)?;
-            return Ok(Callee { result: CallResult::Unknown, total: false });
+            return Ok(Callee {
+                result: CallResult::Unknown,
+                total: false,
+            });
         }
         let callee = self.builtin_callee(name, arguments, variadic, position)?;
         if let Some(location) = position {
@@ -179,13 +219,7 @@ impl Resolver<'_> {
         Ok(callee)
     }
 
-    fn builtin_callee(
-        &self,
-        name: &str,
-        arguments: usize,
-        variadic: bool,
-        position: Option<usize>,
-    ) -> Result<Callee> {
+    fn builtin_callee(&self, name: &str, arguments: usize, variadic: bool, position: Option<usize>) -> Result<Callee> {
         match lists::function(name, arguments, variadic) {
             FunctionStatus::Allowed { total } => {
                 let found: Vec<&Function> = self
@@ -194,7 +228,10 @@ impl Resolver<'_> {
                     .functions_named(name)
                     .filter(|f| f.name.schema == "pg_catalog" && takes(f, arguments))
                     .collect();
-                Ok(Callee { result: self.common_result(&found), total })
+                Ok(Callee {
+                    result: self.common_result(&found),
+                    total,
+                })
             }
             FunctionStatus::Denied { reason } => Err(denied(name, reason, position)),
             FunctionStatus::Unknown => Err(denied(name, "it is not on the list of harmless functions", position)),
@@ -214,11 +251,19 @@ impl Resolver<'_> {
             return Err(Problem::postgres("42883", message, position));
         }
         match found.iter().find(|f| !self.may_call(f)) {
-            None => Ok(Callee { result: self.common_result(&found), total: false }),
+            None => Ok(Callee {
+                result: self.common_result(&found),
+                total: false,
+            }),
             Some(f) => {
                 let message = format!("function {} is not allowed", f.signature);
-                let hint = format!("if it is harmless, add to the rules: functions: {{allow: [\"{}\"]}}", f.signature);
-                Err(Problem::refuse(Code::FunctionNotAllowed, message, position).hint(hint).gap())
+                let hint = format!(
+                    "if it is harmless, add to the rules: functions: {{allow: [\"{}\"]}}",
+                    f.signature
+                );
+                Err(Problem::refuse(Code::FunctionNotAllowed, message, position)
+                    .hint(hint)
+                    .gap())
             }
         }
     }
@@ -230,8 +275,14 @@ impl Resolver<'_> {
     /// What all candidates give alike.
     fn common_result(&self, found: &[&Function]) -> CallResult {
         let mut results = found.iter().map(|f| self.result_of(f));
-        let Some(first) = results.next() else { return CallResult::Unknown };
-        if results.all(|r| r == first) { first } else { CallResult::Unknown }
+        let Some(first) = results.next() else {
+            return CallResult::Unknown;
+        };
+        if results.all(|r| r == first) {
+            first
+        } else {
+            CallResult::Unknown
+        }
     }
 
     fn result_of(&self, function: &Function) -> CallResult {
@@ -239,9 +290,7 @@ impl Resolver<'_> {
             FunctionResult::Columns(columns) => CallResult::Columns(columns.clone()),
             FunctionResult::Type(oid) => match self.env.catalog.type_by_oid(*oid).map(|t| t.kind) {
                 Some(TypeKind::Composite(relation)) => match self.env.catalog.relation_by_oid(relation) {
-                    Some(r) => {
-                        CallResult::Columns(r.columns.iter().map(|c| (c.name.clone(), c.type_oid)).collect())
-                    }
+                    Some(r) => CallResult::Columns(r.columns.iter().map(|c| (c.name.clone(), c.type_oid)).collect()),
                     None => CallResult::Unknown,
                 },
                 Some(TypeKind::Pseudo) | None => CallResult::Unknown,
@@ -257,7 +306,13 @@ impl Resolver<'_> {
         let (schema, name) = match parts(names).as_slice() {
             [name] => (None, (*name).to_owned()),
             [schema, name] => (Some((*schema).to_owned()), (*name).to_owned()),
-            _ => return Err(Problem::refuse(Code::NotUnderstood, "this operator's name is not understood", position)),
+            _ => {
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this operator's name is not understood",
+                    position,
+                ));
+            }
         };
         let visible = |o: &&Operator| match &schema {
             Some(schema) => o.name.schema == *schema,
@@ -267,7 +322,11 @@ impl Resolver<'_> {
         let builtin_allowed = lists::operator_allowed(&name);
         match found.iter().find(|o| !self.may_use(o, builtin_allowed)) {
             Some(o) => {
-                let function = self.env.catalog.function_by_oid(o.function).map(|f| f.signature.clone());
+                let function = self
+                    .env
+                    .catalog
+                    .function_by_oid(o.function)
+                    .map(|f| f.signature.clone());
                 let hint = function
                     .map(|f| format!("if its function is harmless, add to the rules: functions: {{allow: [\"{f}\"]}}"));
                 let message = format!("operator {} is not allowed", o.name);
@@ -277,9 +336,11 @@ impl Resolver<'_> {
                     None => problem,
                 })
             }
-            None if found.is_empty() && !builtin_allowed => {
-                Err(Problem::postgres("42883", format!("operator does not exist: {name}"), position))
-            }
+            None if found.is_empty() && !builtin_allowed => Err(Problem::postgres(
+                "42883",
+                format!("operator does not exist: {name}"),
+                position,
+            )),
             None => Ok(()),
         }
     }
@@ -289,19 +350,31 @@ impl Resolver<'_> {
             return builtin_allowed;
         }
         operator.extension.as_deref().is_some_and(lists::trusted_extension)
-            || self.env.catalog.function_by_oid(operator.function).is_some_and(|f| self.may_call(f))
+            || self
+                .env
+                .catalog
+                .function_by_oid(operator.function)
+                .is_some_and(|f| self.may_call(f))
     }
 
     /// `c.name` or `(expression).name` where `name` is no known column: PostgreSQL would call a
     /// function of that name, so none may exist that a client may not call.
     pub(super) fn field_selection(&self, name: &str, position: Option<usize>) -> Result<()> {
-        let function = self.env.catalog.functions_named(name).find(|f| match f.name.schema.as_str() {
-            "pg_catalog" => !matches!(lists::function(name, 1, false), FunctionStatus::Allowed { .. }),
-            _ => !self.may_call(f),
-        });
+        let function = self
+            .env
+            .catalog
+            .functions_named(name)
+            .find(|f| match f.name.schema.as_str() {
+                "pg_catalog" => !matches!(lists::function(name, 1, false), FunctionStatus::Allowed { .. }),
+                _ => !self.may_call(f),
+            });
         match function {
             None => Ok(()),
-            Some(_) => Err(denied(name, "selected as a field it would be a call of that function", position)),
+            Some(_) => Err(denied(
+                name,
+                "selected as a field it would be a call of that function",
+                position,
+            )),
         }
     }
 }
@@ -316,5 +389,9 @@ fn takes(function: &Function, arguments: usize) -> bool {
 }
 
 fn denied(name: &str, reason: &str, position: Option<usize>) -> Problem {
-    Problem::refuse(Code::FunctionNotAllowed, format!("function {name} is not allowed: {reason}"), position)
+    Problem::refuse(
+        Code::FunctionNotAllowed,
+        format!("function {name} is not allowed: {reason}"),
+        position,
+    )
 }

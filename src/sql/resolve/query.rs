@@ -34,7 +34,11 @@ impl Resolver<'_> {
         position: Option<Position>,
     ) -> Result<Vec<OutputColumn>> {
         if self.depth >= MAX_DEPTH {
-            return Err(Problem::refuse(Code::NotUnderstood, "queries are nested too deeply", None));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "queries are nested too deeply",
+                None,
+            ));
         }
         self.depth += 1;
         let columns = self.select(select, parent, position);
@@ -99,7 +103,11 @@ impl Resolver<'_> {
         let mut columns: Vec<OutputColumn> = Vec::new();
         for row in &select.values_lists {
             let Tree::List(row) = Tree::of(row)? else {
-                return Err(Problem::refuse(Code::NotUnderstood, "this VALUES is not understood", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this VALUES is not understood",
+                    None,
+                ));
             };
             for (i, node) in row.items.iter().enumerate() {
                 let value = self.expr(Tree::of(node)?, Place::new(outer, position))?;
@@ -129,14 +137,20 @@ impl Resolver<'_> {
     ) -> Result<Vec<OutputColumn>> {
         let mut scope = Scope::below(outer);
         for item in &select.from_clause {
-            self.from_item(Tree::of(item)?, &mut scope)?;
+            self.add_from(Tree::of(item)?, &mut scope)?;
         }
         let columns = self.target_list(&select.target_list, &scope, position)?;
-        let filter = self.expr_opt(select.where_clause.as_deref(), Place::new(&scope, Some(Position::Filter)))?;
+        let filter = self.expr_opt(
+            select.where_clause.as_deref(),
+            Place::new(&scope, Some(Position::Filter)),
+        )?;
         self.out.partial |= !filter.total;
         self.conjuncts(select.where_clause.as_deref(), &scope);
         self.group(&select.group_clause, &scope, &columns)?;
-        let having = self.expr_opt(select.having_clause.as_deref(), Place::new(&scope, Some(Position::Filter)))?;
+        let having = self.expr_opt(
+            select.having_clause.as_deref(),
+            Place::new(&scope, Some(Position::Filter)),
+        )?;
         self.out.partial |= !having.total;
         for window in &select.window_clause {
             if let Tree::WindowDef(window) = Tree::of(window)? {
@@ -161,7 +175,11 @@ impl Resolver<'_> {
         let mut columns = Vec::with_capacity(targets.len());
         for node in targets {
             let Tree::ResTarget(target) = Tree::of(node)? else {
-                return Err(Problem::refuse(Code::NotUnderstood, "this output is not understood", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this output is not understood",
+                    None,
+                ));
             };
             if let Some(Ok(Tree::ColumnRef(reference))) = target.val.as_deref().map(Tree::of)
                 && let Some(Ok(Tree::AStar(_))) = reference.fields.last().map(Tree::of)
@@ -178,13 +196,24 @@ impl Resolver<'_> {
                 && scope.items.is_empty()
             {
                 self.set_config_output(call)?;
-                columns.push(OutputColumn { name: "set_config".into(), ..OutputColumn::default() });
+                columns.push(OutputColumn {
+                    name: "set_config".into(),
+                    ..OutputColumn::default()
+                });
                 continue;
             }
             let value = self.expr_opt(target.val.as_deref(), Place::new(scope, position))?;
             self.partial_output(&value);
-            let name = if target.name.is_empty() { column_name(target.val.as_deref()) } else { target.name.clone() };
-            columns.push(OutputColumn { name, sources: value.sources, type_oid: value.type_oid });
+            let name = if target.name.is_empty() {
+                column_name(target.val.as_deref())
+            } else {
+                target.name.clone()
+            };
+            columns.push(OutputColumn {
+                name,
+                sources: value.sources,
+                type_oid: value.type_oid,
+            });
         }
         Ok(columns)
     }
@@ -201,8 +230,10 @@ impl Resolver<'_> {
             let message = format!("the columns of \"{}\" cannot be told", open.name);
             // A star over them gives no names that we could follow, but nothing unseen either.
             if self.depth > 0 {
-                return Err(Problem::refuse(Code::NotUnderstood, message, usize::try_from(reference.location).ok())
-                    .hint("name the columns, or give the function a column list"));
+                return Err(
+                    Problem::refuse(Code::NotUnderstood, message, usize::try_from(reference.location).ok())
+                        .hint("name the columns, or give the function a column list"),
+                );
             }
         }
         if reference.fields.len() > 1 {
@@ -212,7 +243,12 @@ impl Resolver<'_> {
         let mut done = 0;
         while done < scope.items.len() {
             // The largest join that starts here, if any of its columns are merged.
-            let join = scope.merged.iter().filter(|m| m.hides.start == done).map(|m| m.hides.end).max();
+            let join = scope
+                .merged
+                .iter()
+                .filter(|m| m.hides.start == done)
+                .map(|m| m.hides.end)
+                .max();
             let end = join.unwrap_or(done + 1);
             columns.extend(join_columns(scope, done..end));
             done = end;
@@ -250,7 +286,11 @@ impl Resolver<'_> {
     ) -> Result<()> {
         for node in clause {
             let Tree::SortBy(sort) = Tree::of(node)? else {
-                return Err(Problem::refuse(Code::NotUnderstood, "this ORDER BY is not understood", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this ORDER BY is not understood",
+                    None,
+                ));
             };
             if !sort.use_op.is_empty() {
                 self.operator(&sort.use_op, usize::try_from(sort.location).ok())?;
@@ -291,7 +331,9 @@ impl Resolver<'_> {
         if let Tree::AConst(constant) = tree
             && let Some(pb::a_const::Val::Ival(ordinal)) = &constant.val
         {
-            let column = usize::try_from(ordinal.ival).ok().and_then(|n| columns.get(n.checked_sub(1)?));
+            let column = usize::try_from(ordinal.ival)
+                .ok()
+                .and_then(|n| columns.get(n.checked_sub(1)?));
             if let Some(column) = column {
                 self.use_columns(&column.sources, Some(position));
             }
@@ -315,13 +357,21 @@ impl Resolver<'_> {
             .iter()
             .map(|node| match Tree::of(node)? {
                 Tree::CommonTableExpr(cte) => Ok(cte),
-                _ => Err(Problem::refuse(Code::NotUnderstood, "this WITH is not understood", None)),
+                _ => Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this WITH is not understood",
+                    None,
+                )),
             })
             .collect::<Result<_>>()?;
         if with.recursive {
             for cte in &ctes {
                 let columns = self.first_arm_columns(cte, scope)?;
-                scope.ctes.push(Cte { name: cte.ctename.clone(), columns: Rc::new(columns), open: false });
+                scope.ctes.push(Cte {
+                    name: cte.ctename.clone(),
+                    columns: Rc::new(columns),
+                    open: false,
+                });
             }
         }
         for (i, cte) in ctes.iter().enumerate() {
@@ -337,7 +387,11 @@ impl Resolver<'_> {
                     slot.columns = Rc::new(columns);
                 }
             } else {
-                scope.ctes.push(Cte { name: cte.ctename.clone(), columns: Rc::new(columns), open: false });
+                scope.ctes.push(Cte {
+                    name: cte.ctename.clone(),
+                    columns: Rc::new(columns),
+                    open: false,
+                });
             }
         }
         Ok(())
@@ -345,8 +399,12 @@ impl Resolver<'_> {
 
     /// The columns of a recursive query by its first arm alone, with nothing noted: names only.
     fn first_arm_columns(&mut self, cte: &pb::CommonTableExpr, scope: &Scope<'_>) -> Result<Vec<OutputColumn>> {
-        let Some(query) = cte.ctequery.as_deref() else { return Ok(Vec::new()) };
-        let Tree::SelectStmt(mut select) = Tree::of(query)? else { return Ok(Vec::new()) };
+        let Some(query) = cte.ctequery.as_deref() else {
+            return Ok(Vec::new());
+        };
+        let Tree::SelectStmt(mut select) = Tree::of(query)? else {
+            return Ok(Vec::new());
+        };
         let with = select.with_clause.clone();
         while let Some(left) = &select.larg {
             select = left;
@@ -367,14 +425,22 @@ impl Resolver<'_> {
 
     fn cte_query(&mut self, cte: &pb::CommonTableExpr, scope: &Scope<'_>) -> Result<Vec<OutputColumn>> {
         let Some(query) = cte.ctequery.as_deref() else {
-            return Err(Problem::refuse(Code::NotUnderstood, "this WITH is not understood", None));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this WITH is not understood",
+                None,
+            ));
         };
         match Tree::of(query)? {
             Tree::SelectStmt(select) => self.nested(select, scope, None),
             write @ (Tree::InsertStmt(_) | Tree::UpdateStmt(_) | Tree::DeleteStmt(_) | Tree::MergeStmt(_)) => {
                 self.write_in_with(write, scope)
             }
-            _ => Err(Problem::refuse(Code::NotUnderstood, "this WITH is not understood", None)),
+            _ => Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this WITH is not understood",
+                None,
+            )),
         }
     }
 
@@ -398,7 +464,9 @@ impl Resolver<'_> {
         if !matches!(operator, "=" | "<" | ">" | "<=" | ">=") {
             return None;
         }
-        let Tree::ColumnRef(reference) = Tree::of(e.lexpr.as_deref()?).ok()? else { return None };
+        let Tree::ColumnRef(reference) = Tree::of(e.lexpr.as_deref()?).ok()? else {
+            return None;
+        };
         let value = match Tree::of(e.rexpr.as_deref()?).ok()? {
             Tree::ParamRef(p) => p.location,
             Tree::AConst(c) => c.location,
@@ -445,7 +513,11 @@ pub(super) fn join_columns(scope: &Scope<'_>, range: std::ops::Range<usize>) -> 
         if !range.contains(&i) || item.qualified_only {
             continue;
         }
-        let hidden = |c: &&OutputColumn| merged.iter().any(|(name, _, hides)| *name == c.name && hides.contains(&i));
+        let hidden = |c: &&OutputColumn| {
+            merged
+                .iter()
+                .any(|(name, _, hides)| *name == c.name && hides.contains(&i))
+        };
         columns.extend(item.columns.iter().filter(|c| !hidden(c)).cloned());
     }
     columns
@@ -454,7 +526,9 @@ pub(super) fn join_columns(scope: &Scope<'_>, range: std::ops::Range<usize>) -> 
 /// An unqualified name standing alone.
 fn bare_name(tree: Tree<'_>) -> Option<&str> {
     let Tree::ColumnRef(reference) = tree else { return None };
-    let [only] = reference.fields.as_slice() else { return None };
+    let [only] = reference.fields.as_slice() else {
+        return None;
+    };
     string_of(only)
 }
 
@@ -463,7 +537,10 @@ pub(super) fn rename(columns: &mut Vec<OutputColumn>, names: &[pb::Node]) {
     for (i, name) in names.iter().filter_map(string_of).enumerate() {
         match columns.get_mut(i) {
             Some(column) => name.clone_into(&mut column.name),
-            None => columns.push(OutputColumn { name: name.to_owned(), ..OutputColumn::default() }),
+            None => columns.push(OutputColumn {
+                name: name.to_owned(),
+                ..OutputColumn::default()
+            }),
         }
     }
 }
@@ -473,7 +550,11 @@ fn add_search_and_cycle(cte: &pb::CommonTableExpr, columns: &mut Vec<OutputColum
     let sources: Sources = columns.iter().flat_map(|c| c.sources.iter().copied()).collect();
     let mut add = |name: &str| {
         if !name.is_empty() {
-            columns.push(OutputColumn { name: name.to_owned(), sources: sources.clone(), type_oid: None });
+            columns.push(OutputColumn {
+                name: name.to_owned(),
+                sources: sources.clone(),
+                type_oid: None,
+            });
         }
     };
     if let Some(search) = &cte.search_clause {

@@ -79,7 +79,10 @@ pub(super) struct Scope<'p> {
 
 impl<'p> Scope<'p> {
     pub fn below(parent: &'p Scope<'p>) -> Self {
-        Self { parent: Some(parent), ..Self::default() }
+        Self {
+            parent: Some(parent),
+            ..Self::default()
+        }
     }
 
     /// This level and all above, the innermost first.

@@ -44,7 +44,11 @@ impl Resolver<'_> {
             | Tree::TransactionStmt(_)
             | Tree::DiscardStmt(_)
             | Tree::ConstraintsSetStmt(_) => Ok(()),
-            _ => Err(Problem::refuse(Code::NotUnderstood, "this statement is not understood", None)),
+            _ => Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this statement is not understood",
+                None,
+            )),
         }
     }
 
@@ -61,15 +65,23 @@ impl Resolver<'_> {
                     let columns = self.write(write, &Scope::default(), Some(Position::Output));
                     columns.map(|c| self.out.outputs = c)
                 }
-                Tree::ExecuteStmt(_) => Err(Problem::refuse(
+                Tree::ExecuteStmt(_) => {
+                    Err(
+                        Problem::refuse(Code::StatementNotAllowed, "EXPLAIN EXECUTE is not served", None)
+                            .hint("explain the statement itself"),
+                    )
+                }
+                _ => Err(Problem::refuse(
                     Code::StatementNotAllowed,
-                    "EXPLAIN EXECUTE is not served",
+                    "this statement cannot be carried here",
                     None,
-                )
-                .hint("explain the statement itself")),
-                _ => Err(Problem::refuse(Code::StatementNotAllowed, "this statement cannot be carried here", None)),
+                )),
             },
-            None => Err(Problem::refuse(Code::NotUnderstood, "a statement without its query", None)),
+            None => Err(Problem::refuse(
+                Code::NotUnderstood,
+                "a statement without its query",
+                None,
+            )),
         };
         self.depth -= 1;
         done
@@ -88,7 +100,9 @@ impl Resolver<'_> {
                 self.depth -= 1;
                 columns
             }
-            _ => Err(Problem::refuse(Code::StatementNotAllowed, problem, None).hint("send it as a statement of its own")),
+            _ => {
+                Err(Problem::refuse(Code::StatementNotAllowed, problem, None).hint("send it as a statement of its own"))
+            }
         }
     }
 
@@ -117,8 +131,9 @@ impl Resolver<'_> {
             RelationKind::Table | RelationKind::PartitionedTable => {}
             RelationKind::View | RelationKind::MaterializedView | RelationKind::ForeignTable => {
                 let message = format!("writing through {} is not served", relation.name);
-                return Err(Problem::refuse(Code::WriteNotAllowed, message, position)
-                    .hint("write to the table behind it"));
+                return Err(
+                    Problem::refuse(Code::WriteNotAllowed, message, position).hint("write to the table behind it")
+                );
             }
             RelationKind::Sequence | RelationKind::CompositeType | RelationKind::Other => {
                 let message = format!("{} cannot be written to", relation.name);
@@ -174,12 +189,18 @@ impl Resolver<'_> {
 
     fn assigned_column(&self, relation: &Relation, node: &pb::Node) -> Result<i16> {
         let Tree::ResTarget(target) = Tree::of(node)? else {
-            return Err(Problem::refuse(Code::NotUnderstood, "this assignment is not understood", None));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this assignment is not understood",
+                None,
+            ));
         };
         let position = usize::try_from(target.location).ok();
         relation.column(&target.name).map(|c| c.number).ok_or_else(|| {
-            let message =
-                format!("column \"{}\" of relation \"{}\" does not exist", target.name, relation.name.name);
+            let message = format!(
+                "column \"{}\" of relation \"{}\" does not exist",
+                target.name, relation.name.name
+            );
             Problem::postgres("42703", message, position)
         })
     }
@@ -188,7 +209,11 @@ impl Resolver<'_> {
     fn inserted_values(&mut self, source: Option<&pb::Node>, outer: &Scope<'_>) -> Result<Vec<Sources>> {
         let Some(source) = source else { return Ok(Vec::new()) };
         let Tree::SelectStmt(select) = Tree::of(source)? else {
-            return Err(Problem::refuse(Code::NotUnderstood, "this INSERT is not understood", None));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this INSERT is not understood",
+                None,
+            ));
         };
         let columns = self.select(select, outer, Some(Position::Write))?;
         Ok(columns.into_iter().map(|c| c.sources).collect())
@@ -198,7 +223,9 @@ impl Resolver<'_> {
         let place = Place::new(scope, Some(Position::Filter));
         if let Some(infer) = &conflict.infer {
             for element in &infer.index_elems {
-                let Tree::IndexElem(element) = Tree::of(element)? else { continue };
+                let Tree::IndexElem(element) = Tree::of(element)? else {
+                    continue;
+                };
                 if element.name.is_empty() {
                     self.expr_opt(element.expr.as_deref(), place)?;
                 }
@@ -210,11 +237,21 @@ impl Resolver<'_> {
         let proposed = relation
             .columns
             .iter()
-            .map(|c| OutputColumn { name: c.name.clone(), sources: Sources::new(), type_oid: Some(c.type_oid) })
+            .map(|c| OutputColumn {
+                name: c.name.clone(),
+                sources: Sources::new(),
+                type_oid: Some(c.type_oid),
+            })
             .collect();
-        with_excluded.items.push(Item { qualified_only: true, ..Item::new("excluded", proposed) });
+        with_excluded.items.push(Item {
+            qualified_only: true,
+            ..Item::new("excluded", proposed)
+        });
         self.assignments(&conflict.target_list, relation, &with_excluded)?;
-        self.expr_opt(conflict.where_clause.as_deref(), Place::new(&with_excluded, Some(Position::Filter)))?;
+        self.expr_opt(
+            conflict.where_clause.as_deref(),
+            Place::new(&with_excluded, Some(Position::Filter)),
+        )?;
         Ok(())
     }
 
@@ -232,7 +269,7 @@ impl Resolver<'_> {
         let mut scope = Scope::below(&outer);
         scope.items.push(item);
         for from in &update.from_clause {
-            self.from_item(Tree::of(from)?, &mut scope)?;
+            self.add_from(Tree::of(from)?, &mut scope)?;
         }
         self.assignments(&update.target_list, &relation, &scope)?;
         self.where_clause(update.where_clause.as_deref(), &scope)?;
@@ -253,7 +290,7 @@ impl Resolver<'_> {
         let mut scope = Scope::below(&outer);
         scope.items.push(item);
         for using in &delete.using_clause {
-            self.from_item(Tree::of(using)?, &mut scope)?;
+            self.add_from(Tree::of(using)?, &mut scope)?;
         }
         self.where_clause(delete.where_clause.as_deref(), &scope)?;
         self.returning(delete.returning_clause.as_ref(), &scope, position)
@@ -271,7 +308,9 @@ impl Resolver<'_> {
     fn assignments(&mut self, targets: &[pb::Node], relation: &Relation, scope: &Scope<'_>) -> Result<()> {
         for node in targets {
             let column = self.assigned_column(relation, node)?;
-            let Tree::ResTarget(target) = Tree::of(node)? else { continue };
+            let Tree::ResTarget(target) = Tree::of(node)? else {
+                continue;
+            };
             for step in &target.indirection {
                 if !matches!(Tree::of(step)?, Tree::String(_)) {
                     self.expr(Tree::of(step)?, Place::new(scope, Some(Position::Write)))?;
@@ -286,7 +325,11 @@ impl Resolver<'_> {
     fn assign(&mut self, relation: u32, column: i16, sources: Sources, update: bool) {
         let base = super::BaseColumn { relation, column };
         self.out.columns.insert((base, Position::Write));
-        self.out.assignments.push(Assignment { column, sources, update });
+        self.out.assignments.push(Assignment {
+            column,
+            sources,
+            update,
+        });
     }
 
     /// RETURNING: like an output list, but the target's references are replaced one by one.
@@ -298,12 +341,20 @@ impl Resolver<'_> {
     ) -> Result<Vec<OutputColumn>> {
         let Some(clause) = clause else { return Ok(Vec::new()) };
         if !clause.options.is_empty() {
-            return Err(Problem::refuse(Code::NotUnderstood, "RETURNING WITH is not served", None));
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "RETURNING WITH is not served",
+                None,
+            ));
         }
         let mut columns = Vec::new();
         for node in &clause.exprs {
             let Tree::ResTarget(target) = Tree::of(node)? else {
-                return Err(Problem::refuse(Code::NotUnderstood, "this RETURNING is not understood", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this RETURNING is not understood",
+                    None,
+                ));
             };
             if let Some(Ok(Tree::ColumnRef(reference))) = target.val.as_deref().map(Tree::of)
                 && let Some(Ok(Tree::AStar(_))) = reference.fields.last().map(Tree::of)
@@ -315,10 +366,22 @@ impl Resolver<'_> {
                 Some(Ok(Tree::ColumnRef(_))) if target.name.is_empty() => Returning::Whole,
                 _ => Returning::Inside,
             };
-            let place = Place { scope, position, returning };
+            let place = Place {
+                scope,
+                position,
+                returning,
+            };
             let value = self.expr_opt(target.val.as_deref(), place)?;
-            let name = if target.name.is_empty() { column_name(target.val.as_deref()) } else { target.name.clone() };
-            columns.push(OutputColumn { name, sources: value.sources, type_oid: value.type_oid });
+            let name = if target.name.is_empty() {
+                column_name(target.val.as_deref())
+            } else {
+                target.name.clone()
+            };
+            columns.push(OutputColumn {
+                name,
+                sources: value.sources,
+                type_oid: value.type_oid,
+            });
         }
         Ok(columns)
     }
@@ -335,7 +398,11 @@ impl Resolver<'_> {
                 return Err(Problem::refuse(Code::NotUnderstood, "a star without a place", None));
             };
             let parts = reference.fields.len();
-            self.out.target_stars.push(TargetStar { location, parts, with_others: items.len() > 1 });
+            self.out.target_stars.push(TargetStar {
+                location,
+                parts,
+                with_others: items.len() > 1,
+            });
         }
         let columns: Vec<OutputColumn> = items.iter().flat_map(|i| i.columns.iter().cloned()).collect();
         for column in &columns {
@@ -363,7 +430,11 @@ impl Resolver<'_> {
             scope.items.push(item);
             // COPY's WHERE sees only the rows that come in, but names columns of the target.
             if copy.where_clause.is_some() {
-                return Err(Problem::refuse(Code::NotUnderstood, "COPY FROM with WHERE is not served", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "COPY FROM with WHERE is not served",
+                    None,
+                ));
             }
             return Ok(());
         }
@@ -380,7 +451,10 @@ impl Resolver<'_> {
         let listed: Vec<&str> = copy.attlist.iter().filter_map(string_of).collect();
         for name in &listed {
             if relation.column(name).is_none() {
-                let message = format!("column \"{name}\" of relation \"{}\" does not exist", relation.name.name);
+                let message = format!(
+                    "column \"{name}\" of relation \"{}\" does not exist",
+                    relation.name.name
+                );
                 return Err(Problem::postgres("42703", message, None));
             }
         }
