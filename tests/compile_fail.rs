@@ -4,6 +4,7 @@
 //! The files are compiled against the library that this test was built with, so that nothing is
 //! built a second time.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test fails loudly
 #![allow(clippy::expect_used)]
 
 use std::path::{Path, PathBuf};
