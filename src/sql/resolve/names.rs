@@ -143,7 +143,9 @@ impl Resolver<'_> {
     /// none, so that what was checked is what runs.
     pub(super) fn callee(&mut self, call: &pb::FuncCall) -> Result<Callee> {
         let position = usize::try_from(call.location).ok();
-        let arguments = call.args.len();
+        // The ORDER BY of WITHIN GROUP is arguments too (`ParseFuncOrColumn`).
+        let ordered = if call.agg_within_group { call.agg_order.len() } else { 0 };
+        let arguments = call.args.len() + ordered;
         match parts(&call.funcname).as_slice() {
             [name] => {
                 let callee = self.unqualified_callee(name, arguments, call.func_variadic, position)?;
