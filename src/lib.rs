@@ -36,6 +36,7 @@ pub mod audit;
 pub mod catalog;
 pub mod cli;
 pub mod downstream;
+mod examine;
 pub mod pipeline;
 pub mod policy;
 pub mod rewrite;

@@ -206,8 +206,47 @@ pub struct Refusal {
 /// # Errors
 /// Syntax errors (with PostgreSQL's SQLSTATE and position) and what is too large to examine.
 pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
-    let _ = sql;
-    todo!("core")
+    match crate::sql::parsed::parse(sql.text()) {
+        Ok(statements) => {
+            let commands = statements.iter().map(|s| s.command.clone()).collect();
+            Ok(Parsed {
+                sql,
+                commands,
+                statements,
+            })
+        }
+        Err(error) => Err(Refusal {
+            code: Code::NotUnderstood,
+            sqlstate: error.sqlstate,
+            message: error.message,
+            detail: None,
+            hint: None,
+            position: error.position,
+            facts: Box::new(Facts::unread()),
+            stale_catalog: false,
+        }),
+    }
+}
+
+impl Parsed {
+    /// The bytes of the n-th statement in the text without tags: tells which tags are its own.
+    pub fn span(&self, index: usize) -> std::ops::Range<usize> {
+        self.statements.get(index).map(|s| s.span.clone()).unwrap_or_default()
+    }
+}
+
+impl Facts {
+    /// Of a text that could not be read.
+    pub fn unread() -> Self {
+        Self {
+            outcome: Outcome::Refuse,
+            code: Some(Code::NotUnderstood),
+            statement: None,
+            fingerprint: None,
+            fields: Vec::new(),
+            row_filters: Vec::new(),
+        }
+    }
 }
 
 /// Plans a message: one context for each statement.
@@ -215,6 +254,5 @@ pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
 /// # Errors
 /// The first statement that is refused refuses the message.
 pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusal> {
-    let _ = (parsed, contexts);
-    todo!("core")
+    crate::examine::examine(parsed, contexts)
 }

@@ -334,7 +334,7 @@ fn total_functions_never_fail(cluster: &Cluster) {
             continue;
         }
         let types: Vec<&str> = types.split(',').filter(|t| !t.is_empty()).collect();
-        if types.iter().any(|t| *t == "xml") {
+        if types.contains(&"xml") {
             continue;
         }
         tried.insert(name.clone());

@@ -127,18 +127,27 @@ fn braces(out: &mut Vec<u8>, fill: impl FnOnce(&mut Fields<'_>)) {
 /// Writes a JSON string of at most `limit` characters of `text`; `…` stands for what was cut off.
 fn quoted(out: &mut Vec<u8>, text: &str, limit: usize) {
     out.push(b'"');
-    for (i, c) in text.chars().enumerate() {
+    // What needs no escape is copied in runs.
+    let mut copied = 0;
+    let mut copy_to = |out: &mut Vec<u8>, end: usize, next: usize| {
+        out.extend_from_slice(text.get(copied..end).unwrap_or_default().as_bytes());
+        copied = next;
+    };
+    for (i, (at, c)) in text.char_indices().enumerate() {
         if i == limit {
+            copy_to(out, at, text.len());
             out.extend_from_slice("…".as_bytes());
             break;
         }
-        match c {
-            '"' => out.extend_from_slice(b"\\\""),
-            '\\' => out.extend_from_slice(b"\\\\"),
-            c if is_unprintable(c) => escape(out, c),
-            c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        if matches!(c, '"' | '\\') {
+            copy_to(out, at, at);
+            out.push(b'\\');
+        } else if is_unprintable(c) {
+            copy_to(out, at, at + c.len_utf8());
+            escape(out, c);
         }
     }
+    copy_to(out, text.len(), text.len());
     out.push(b'"');
 }
 

@@ -211,6 +211,19 @@ pub enum Fault {
     TooLong,
 }
 
+impl Fault {
+    /// The record itself is sound, does not follow what stands before it, and is where the chain was
+    /// taken up again.
+    pub(super) fn is_of_position(self) -> bool {
+        match self {
+            Self::Missing { .. } | Self::DoesNotFollow { .. } | Self::FalseStart { .. } => true,
+            Self::NotARecord | Self::Changed { .. } | Self::OutOfOrder { .. } | Self::Torn { .. } | Self::TooLong => {
+                false
+            }
+        }
+    }
+}
+
 fn missing(from: u64, to: u64) -> String {
     if from == to {
         format!("record {from} is")

@@ -13,6 +13,7 @@ mod canonical;
 pub mod chain;
 mod event;
 mod journal;
+pub mod query;
 mod queue;
 pub mod reader;
 mod storage;

@@ -159,9 +159,13 @@ pub fn verify(files: &[PathBuf], known: &[Head], mut found: impl FnMut(Finding))
             match checked {
                 Ok(link) => {
                     records += 1;
-                    compare(&mut known, &link);
+                    compare(&mut known, link.seq, link.hash);
                 }
                 Err(fault) => {
+                    // A sound record that stands wrongly is a record still.
+                    if let (true, Some(head)) = (fault.is_of_position(), chain.head()) {
+                        compare(&mut known, head.seq, head.hash);
+                    }
                     faults += 1;
                     found(Finding {
                         file: path.clone(),
@@ -181,12 +185,12 @@ pub fn verify(files: &[PathBuf], known: &[Head], mut found: impl FnMut(Finding))
     })
 }
 
-fn compare(known: &mut [(Head, Known)], link: &Link) {
-    for (head, state) in known.iter_mut().filter(|(head, _)| head.seq == link.seq) {
-        *state = if head.hash == link.hash {
+fn compare(known: &mut [(Head, Known)], seq: u64, hash: Digest) {
+    for (head, state) in known.iter_mut().filter(|(head, _)| head.seq == seq) {
+        *state = if head.hash == hash {
             Known::Holds
         } else {
-            Known::Rewritten(link.hash)
+            Known::Rewritten(hash)
         };
     }
 }

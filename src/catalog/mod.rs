@@ -231,6 +231,8 @@ struct Index {
     type_by_name: HashMap<QualifiedName, usize>,
     functions_by_name: HashMap<String, Vec<usize>>,
     operators_by_name: HashMap<String, Vec<usize>>,
+    /// Names of schemas, relations, columns, types and functions: what a statement may show in the audit.
+    names: std::collections::HashSet<String>,
 }
 
 impl Catalog {
@@ -251,6 +253,13 @@ impl Catalog {
         for (i, o) in self.operators.iter().enumerate() {
             index.operators_by_name.entry(o.name.name.clone()).or_default().push(i);
         }
+        index.names.extend(self.schemas.iter().cloned());
+        for relation in &self.relations {
+            index.names.insert(relation.name.name.clone());
+            index.names.extend(relation.columns.iter().map(|c| c.name.clone()));
+        }
+        index.names.extend(self.types.iter().map(|t| t.name.name.clone()));
+        index.names.extend(self.functions.iter().map(|f| f.name.name.clone()));
         self.index = index;
         self
     }
@@ -301,6 +310,11 @@ impl Catalog {
             .map(Vec::as_slice)
             .unwrap_or_default();
         found.iter().filter_map(|&i| self.operators.get(i))
+    }
+
+    /// Whether something in the catalog has that name.
+    pub fn knows(&self, name: &str) -> bool {
+        self.index.names.contains(name)
     }
 
     /// The function of that oid.

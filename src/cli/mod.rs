@@ -1,8 +1,10 @@
 //! Subcommands: one file each, with its arguments and what it prints. Knows arguments and exit
 //! codes, nothing of SQL.
 
+mod audit;
 mod catalog;
 mod check;
+mod explain;
 mod matrix;
 mod output;
 pub mod rules_files;
@@ -46,12 +48,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check and search the audit log
+    Audit(audit::Args),
     /// Run the proxy
     Serve(Box<serve::Args>),
     /// Check that rules are well-formed, complete and unambiguous
     Check(check::Args),
     /// Show who sees what: columns by purposes, the released form in each cell
     Matrix(matrix::Args),
+    /// Explain the decision for one statement, and show it as PostgreSQL would get it
+    Explain(Box<explain::Args>),
     /// Write a snapshot of what exists in a database: names and types, never a value
     Catalog(catalog::Args),
 }
@@ -67,9 +73,11 @@ pub fn main() -> ExitCode {
         }
     };
     let run = || match cli.command {
+        Command::Audit(args) => audit::run(&args),
         Command::Serve(args) => serve::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Matrix(args) => matrix::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Catalog(args) => catalog::run(&args),
     };
     // The panic's own message is already printed.

@@ -19,7 +19,7 @@ use super::{quote, write};
 #[derive(Debug)]
 pub struct Refused {
     /// The policy's words.
-    pub denial: Denial,
+    pub denial: Box<Denial>,
     /// No rule speaks of it.
     pub gap: Gap,
     /// Byte offset.
@@ -37,7 +37,7 @@ impl Refused {
             rule: None,
         };
         Self {
-            denial,
+            denial: Box::new(denial),
             gap: Gap::No,
             position,
         }
@@ -150,7 +150,7 @@ impl<'p> Planner<'_, 'p> {
             &resolved.touched,
         ) {
             Release::Refused(denial, gap) => Err(Refused {
-                denial,
+                denial: Box::new(denial),
                 gap,
                 position: Some(used.location),
             }),

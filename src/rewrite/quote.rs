@@ -90,7 +90,8 @@ fn is_plain(name: &str) -> bool {
         && !is_keyword(name)
 }
 
-fn is_keyword(word: &str) -> bool {
+/// Whether the word, in small letters, is a keyword of any kind.
+pub(super) fn is_keyword(word: &str) -> bool {
     static SET: OnceLock<HashSet<&'static str>> = OnceLock::new();
     SET.get_or_init(|| KEYWORDS.lines().collect()).contains(word)
 }

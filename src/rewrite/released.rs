@@ -243,14 +243,24 @@ impl Decided<'_> {
             all => {
                 let tests: Vec<String> = all
                     .iter()
-                    .map(|c| obligation::condition_sql(c, relation, alias, self.policy, env.catalog))
-                    .collect::<Result<_, _>>()?;
+                    .map(|c| {
+                        obligation::condition_sql(c, &self.target(relation, alias), self.policy, env.catalog)
+                            .map(|f| f.sql)
+                            .map_err(|why| why.to_string())
+                    })
+                    .collect::<Result<_, String>>()?;
                 Ok((
                     format!("CASE WHEN {} THEN {value} END", tests.join(" AND ")),
                     ColumnShape::Expression,
                 ))
             }
         }
+    }
+
+    /// Whose rows a rule of the entry tests.
+    fn target<'a>(&'a self, relation: &'a Relation, alias: &'a str) -> obligation::Target<'a> {
+        let table = self.decision.as_ref().map_or(&relation.name, |d| &d.table);
+        obligation::Target { table, alias }
     }
 
     fn mask(
@@ -309,7 +319,11 @@ impl Decided<'_> {
                 crate::policy::RowFilter::Where { sql, place } => bind(sql, relation, env)
                     .map_err(|why| format!("row filter at {place} does not fit {}: {why}", relation.name))?
                     .under(alias),
-                other => obligation::filter_sql(other, relation, alias, self.policy, env.catalog)?,
+                other => {
+                    obligation::filter_sql(other, &self.target(relation, alias), self.policy, env.catalog)
+                        .map_err(|why| why.to_string())?
+                        .sql
+                }
             });
         }
         Ok(conditions)

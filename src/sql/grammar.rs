@@ -136,8 +136,8 @@ macro_rules! grammar {
         #[allow(missing_docs)]
         pub enum Tree<'t> { $($variant(&'t pb::$t),)* }
 
-        /// A node that we understand, to be changed.
-        #[allow(missing_docs)]
+        /// A node that we understand, to be changed; no editor cares for every kind.
+        #[allow(missing_docs, dead_code)]
         pub enum TreeMut<'t> { $($variant(&'t mut pb::$t),)* }
 
         impl<'t> Kind<'t> {

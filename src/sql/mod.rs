@@ -8,6 +8,7 @@ mod keywords;
 pub mod lexer;
 pub mod normal;
 pub(crate) mod parsed;
+pub mod relations;
 pub mod resolve;
 pub mod second;
 pub mod setting;

@@ -21,7 +21,7 @@ pub const MAX_TEXT: usize = 1 << 20;
 pub struct ParsedStatement {
     /// Its bytes in the text.
     pub span: Range<usize>,
-    /// Its tree; plain DISTINCT is marked so that no node is empty.
+    /// Its tree; empty places are marked so that no node is empty.
     pub(crate) node: pb::Node,
     /// What it does to the session.
     pub command: Command,
@@ -55,7 +55,7 @@ pub fn parse(text: &str) -> Result<Vec<ParsedStatement>, SyntaxError> {
         };
         let mut node = raw.stmt.map(|n| *n).unwrap_or_default();
         // The walk finds nodes that are not in the table; the decision says so when it gets there.
-        let readable = node.edit(&mut MarkDistinct);
+        let readable = node.edit(&mut MarkEmpty);
         let (command, mut refused) = command_of(&node);
         if let (Err(unknown), None, false) = (readable, &refused, command == Command::Ddl) {
             refused = Some(format!("{} is not understood", unknown.0));
@@ -119,25 +119,40 @@ fn position_of_error(text: &str, message: &str) -> Option<usize> {
         .map(|(at, _)| at)
 }
 
-/// Plain DISTINCT is a list of one empty node; an empty node anywhere else is a construct that the
-/// tree cannot express. Marking the one keeps the other an error.
-pub(crate) struct MarkDistinct;
+/// The grammar leaves a node empty in two places: plain DISTINCT is a list of one empty node, and a
+/// function in FROM without a column list has an empty one beside it. An empty node anywhere else is
+/// a construct that the tree cannot express. Marking the known ones keeps the others an error.
+pub(crate) struct MarkEmpty;
 
-impl Editor for MarkDistinct {
+impl Editor for MarkEmpty {
     fn node(&mut self, _: &mut pb::Node) -> bool {
         true
     }
     fn tree(&mut self, tree: TreeMut<'_>) {
-        if let TreeMut::SelectStmt(select) = tree
-            && let [only] = select.distinct_clause.as_mut_slice()
-            && only.node.is_none()
-        {
-            only.node = Some(NodeEnum::Boolean(pb::Boolean { boolval: true }));
+        match tree {
+            TreeMut::SelectStmt(select) => {
+                if let [only] = select.distinct_clause.as_mut_slice()
+                    && only.node.is_none()
+                {
+                    only.node = Some(NodeEnum::Boolean(pb::Boolean { boolval: true }));
+                }
+            }
+            TreeMut::RangeFunction(function) => {
+                for pair in &mut function.functions {
+                    if let Some(NodeEnum::List(pair)) = &mut pair.node
+                        && let [_, columns] = pair.items.as_mut_slice()
+                        && columns.node.is_none()
+                    {
+                        columns.node = Some(NodeEnum::List(pb::List { items: Vec::new() }));
+                    }
+                }
+            }
+            _ => {} // no other kind of node has an empty place
         }
     }
 }
 
-/// Whether a `distinct_clause` is plain DISTINCT, as [`MarkDistinct`] left it.
+/// Whether a `distinct_clause` is plain DISTINCT, as [`MarkEmpty`] left it.
 pub(crate) fn is_plain_distinct(clause: &[pb::Node]) -> bool {
     matches!(
         clause,

@@ -142,7 +142,8 @@ mod tests {
                 parameters: parameters.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect(),
             })))
         };
-        let cases: [(&[u8], Result<Option<StartupPacket>, StartupError>); 12] = [
+        type Case = (&'static [u8], Result<Option<StartupPacket>, StartupError>);
+        let cases: [Case; 12] = [
             (b"\x04\xd2\x16\x2f", Ok(Some(StartupPacket::Ssl))),
             (b"\x04\xd2\x16\x30", Ok(Some(StartupPacket::Gss))),
             (

@@ -1,6 +1,8 @@
 //! Every mask against a real PostgreSQL: what it shows, that no stored value makes it fail, that
 //! it keeps type and NULL, and that no session setting or search_path changes what it means.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 mod cluster;
 
 use cluster::Cluster;
@@ -121,8 +123,10 @@ fn json(paths: &[&str]) -> Mask {
 }
 
 /// Mask, column type, and what each value (SQL) is to be shown as.
+type Expectation = (Mask, &'static str, Vec<(&'static str, &'static str)>);
+
 #[rustfmt::skip]
-fn expectations() -> Vec<(Mask, &'static str, Vec<(&'static str, &'static str)>)> {
+fn expectations() -> Vec<Expectation> {
     let year = Mask::Generalize(DateGrain::Year);
     let month = Mask::Generalize(DateGrain::Month);
     let quarter = Mask::Generalize(DateGrain::Quarter);

@@ -36,3 +36,20 @@ fn a_line_without_end_takes_no_memory() {
     assert_eq!(reader.next_line().expect("readable"), Some((2, Line::Whole(b"next"))));
     assert!(reader.buffer.capacity() as u64 <= 2 * LONGEST_LINE);
 }
+
+#[test]
+fn a_known_head_is_found_after_a_gap_too() {
+    let mut bytes = Vec::new();
+    let mut head = Head::GENESIS;
+    for _ in 0..3 {
+        head = super::super::chain::seal(&mut bytes, head, b",\"event\":\"stop\"");
+    }
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let path = std::env::temp_dir().join(format!("pgpurpose-gap-{}.jsonl", uuid::Uuid::now_v7()));
+    std::fs::write(&path, [lines[0], lines[2]].concat()).expect("file");
+    let summary = verify(std::slice::from_ref(&path), &[head], |_| ());
+    std::fs::remove_file(path).expect("file");
+    let summary = summary.expect("readable");
+    assert_eq!((summary.faults, summary.known), (1, vec![(head, Known::Holds)]));
+}

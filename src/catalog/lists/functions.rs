@@ -92,8 +92,8 @@ impl Functions {
         let (name, counts) = entry.split_once('/').ok_or_else(|| format!("{entry} has no number"))?;
         let counts = parse_counts(counts).ok_or_else(|| format!("{entry} has no readable number"))?;
         let known = self.allowed.entry(name).or_default();
-        let twice = (known.any || counts.any) && (known.any || !known.listed.is_empty())
-            || counts.listed.iter().any(|(n, _)| known.find(*n).is_some());
+        let any_count_twice = known.any || (counts.any && !known.listed.is_empty());
+        let twice = any_count_twice || counts.listed.iter().any(|(n, _)| known.find(*n).is_some());
         if twice {
             return Err(format!("{entry} is listed twice"));
         }

@@ -114,7 +114,7 @@ fn a_domain_over_a_domain_is_masked_as_its_base_type() {
     let catalog = catalog.indexed();
     assert_eq!(
         null_expression(&column(90_001, "public.d90001"), &catalog),
-        "NULL::pg_catalog.text"
+        "NULL::pg_catalog.\"text\""
     );
     assert_eq!(misfit(&Mask::Email, &column(90_001, "public.d90001"), &catalog), None);
 }

@@ -140,12 +140,19 @@ impl Resolver<'_> {
                 })
             }
             Tree::CoalesceExpr(c) => {
-                let first = match c.args.first() {
-                    Some(node) => self.expr(Tree::of(node)?, inner)?.type_oid,
-                    None => None,
+                let mut all = Value {
+                    total: true,
+                    ..Value::default()
                 };
-                let all = self.expr_list(&c.args, inner)?;
-                Ok(Value { type_oid: first, ..all })
+                for (i, node) in c.args.iter().enumerate() {
+                    let value = self.expr(Tree::of(node)?, inner)?;
+                    all.sources.extend(value.sources);
+                    all.total &= value.total;
+                    if i == 0 {
+                        all.type_oid = value.type_oid;
+                    }
+                }
+                Ok(all)
             }
             Tree::TypeCast(c) => self.cast(c, inner),
             Tree::FuncCall(f) => self.call(f, inner),
@@ -809,13 +816,17 @@ impl Resolver<'_> {
             Returning::No => None,
             Returning::Inside | Returning::Whole => Some(column.name.clone()),
         };
-        self.out.target_references.push(TargetReference {
+        let whole = place.returning == Returning::Whole;
+        let new = TargetReference {
             location,
             parts,
             column: base.column,
             output_name,
-            whole: place.returning == Returning::Whole,
-        });
+            whole,
+        };
+        if !self.out.target_references.contains(&new) {
+            self.out.target_references.push(new);
+        }
         Ok(())
     }
 
@@ -896,11 +907,14 @@ impl Resolver<'_> {
     fn long_reference(&mut self, item: &Item, parts: usize, behind: usize, at: Option<usize>) {
         let drop = parts.saturating_sub(1 + behind);
         if let (Some(location), Some(relation), true) = (at, item.relation, drop > 0) {
-            self.out.long_references.push(LongReference {
+            let new = LongReference {
                 location,
                 drop,
                 relation,
-            });
+            };
+            if !self.out.long_references.contains(&new) {
+                self.out.long_references.push(new);
+            }
         }
     }
 }

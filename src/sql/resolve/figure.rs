@@ -8,7 +8,7 @@ use crate::sql::parsed::string_of;
 
 /// The name of an output column that is this expression.
 pub(super) fn column_name(expression: Option<&pb::Node>) -> String {
-    match expression.and_then(|e| figure(e)) {
+    match expression.and_then(figure) {
         Some((name, _)) => name,
         None => "?column?".to_owned(),
     }

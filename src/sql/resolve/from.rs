@@ -19,7 +19,7 @@ const MAX_VIEW_DEPTH: usize = 16;
 
 impl Resolver<'_> {
     /// One item of FROM: adds what it brings to the scope.
-    pub(super) fn from_item(&mut self, tree: Tree<'_>, scope: &mut Scope<'_>) -> Result<()> {
+    pub(super) fn add_from(&mut self, tree: Tree<'_>, scope: &mut Scope<'_>) -> Result<()> {
         match tree {
             Tree::RangeVar(range) => {
                 let item = self.range_var(range, scope, false)?;
@@ -75,6 +75,14 @@ impl Resolver<'_> {
         let Ok(location) = usize::try_from(range.location) else {
             return Err(Problem::refuse(Code::NotUnderstood, "a relation without a place", None));
         };
+        if let Some(known) = self
+            .out
+            .relations
+            .iter()
+            .position(|r| r.location == location && r.oid == relation.oid)
+        {
+            return Ok(known);
+        }
         self.out.relations.push(RelationUse {
             oid: relation.oid,
             name: relation.name.clone(),
@@ -430,11 +438,11 @@ impl Resolver<'_> {
         let start = scope.items.len();
         let merged_before = scope.merged.len();
         if let Some(left) = join.larg.as_deref() {
-            self.from_item(Tree::of(left)?, scope)?;
+            self.add_from(Tree::of(left)?, scope)?;
         }
         let middle = scope.items.len();
         if let Some(right) = join.rarg.as_deref() {
-            self.from_item(Tree::of(right)?, scope)?;
+            self.add_from(Tree::of(right)?, scope)?;
         }
         let end = scope.items.len();
         for name in self.merged_names(join, scope, start..middle, middle..end)? {

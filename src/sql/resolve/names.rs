@@ -128,18 +128,24 @@ impl Resolver<'_> {
     }
 
     pub(super) fn qualify(&mut self, location: usize, schema: &str, kind: QualifiedKind) {
-        self.out.qualifications.push(Qualification {
+        // The grammar repeats `(a, b) = (SELECT …)` for each column: one place, one edit.
+        let new = Qualification {
             location,
             schema: schema.to_owned(),
             kind,
-        });
+        };
+        if !self.out.qualifications.contains(&new) {
+            self.out.qualifications.push(new);
+        }
     }
 
     /// Whether a function may be called, with so many arguments; notes its schema where the text has
     /// none, so that what was checked is what runs.
     pub(super) fn callee(&mut self, call: &pb::FuncCall) -> Result<Callee> {
         let position = usize::try_from(call.location).ok();
-        let arguments = call.args.len();
+        // The ORDER BY of WITHIN GROUP is arguments too (`ParseFuncOrColumn`).
+        let ordered = if call.agg_within_group { call.agg_order.len() } else { 0 };
+        let arguments = call.args.len() + ordered;
         match parts(&call.funcname).as_slice() {
             [name] => {
                 let callee = self.unqualified_callee(name, arguments, call.func_variadic, position)?;

@@ -137,7 +137,7 @@ impl Resolver<'_> {
     ) -> Result<Vec<OutputColumn>> {
         let mut scope = Scope::below(outer);
         for item in &select.from_clause {
-            self.from_item(Tree::of(item)?, &mut scope)?;
+            self.add_from(Tree::of(item)?, &mut scope)?;
         }
         let columns = self.target_list(&select.target_list, &scope, position)?;
         let filter = self.expr_opt(

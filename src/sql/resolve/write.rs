@@ -269,7 +269,7 @@ impl Resolver<'_> {
         let mut scope = Scope::below(&outer);
         scope.items.push(item);
         for from in &update.from_clause {
-            self.from_item(Tree::of(from)?, &mut scope)?;
+            self.add_from(Tree::of(from)?, &mut scope)?;
         }
         self.assignments(&update.target_list, &relation, &scope)?;
         self.where_clause(update.where_clause.as_deref(), &scope)?;
@@ -290,7 +290,7 @@ impl Resolver<'_> {
         let mut scope = Scope::below(&outer);
         scope.items.push(item);
         for using in &delete.using_clause {
-            self.from_item(Tree::of(using)?, &mut scope)?;
+            self.add_from(Tree::of(using)?, &mut scope)?;
         }
         self.where_clause(delete.where_clause.as_deref(), &scope)?;
         self.returning(delete.returning_clause.as_ref(), &scope, position)

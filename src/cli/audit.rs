@@ -1,0 +1,29 @@
+//! `pgpurpose audit`: whether the audit holds, and what is in it.
+
+mod query;
+mod show;
+mod verify;
+
+use super::Exit;
+
+/// Arguments of `audit`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Check the chain: find changed, removed, inserted, reordered and cut-off records
+    Verify(verify::Args),
+    /// Search events
+    Query(Box<query::Args>),
+}
+
+pub(super) fn run(args: &Args) -> Exit {
+    match &args.command {
+        Command::Verify(args) => verify::run(args),
+        Command::Query(args) => query::run(args),
+    }
+}

@@ -1,0 +1,175 @@
+//! `pgpurpose audit verify FILE…`: whether the chain holds, and what a chain cannot tell.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde_json::json;
+
+use crate::audit::chain::{Digest, Fault, Head};
+use crate::audit::reader::{self, Finding, Known, Summary};
+use crate::cli::Exit;
+use crate::cli::output::{self, Format};
+
+/// How many faults are printed; all are counted.
+const MOST_PRINTED: u64 = 100;
+
+/// Arguments of `audit verify`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Audit files, in any order: rotated ones and the one that is being written
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// A record's number and hash as an earlier run printed it, kept where the audit's writer cannot reach it
+    #[arg(long = "head", value_name = "SEQ:HASH")]
+    heads: Vec<KnownHead>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text, env = "PGPURPOSE_FORMAT")]
+    format: Format,
+}
+
+/// `17:1f3a…`
+#[derive(Debug, Clone, Copy)]
+struct KnownHead(Head);
+
+impl FromStr for KnownHead {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let form = "a number, a colon and 64 lower-case hex digits are expected";
+        let (seq, hash) = text.split_once(':').ok_or(form)?;
+        Ok(Self(Head {
+            seq: seq.parse().map_err(|_| form)?,
+            hash: Digest::from_hex(hash.as_bytes()).ok_or(form)?,
+        }))
+    }
+}
+
+pub(super) fn run(args: &Args) -> Exit {
+    let known: Vec<Head> = args.heads.iter().map(|known| known.0).collect();
+    let mut findings = Vec::new();
+    let mut printed = 0;
+    let summary = reader::verify(&args.files, &known, |finding| {
+        printed += 1;
+        if printed > MOST_PRINTED {
+            return;
+        }
+        match args.format {
+            Format::Text => output::print(&line(&finding)),
+            Format::Json => findings.push(finding),
+        }
+    });
+    let summary = match summary {
+        Ok(summary) => summary,
+        Err(error) => {
+            output::complain(&error);
+            return Exit::Usage;
+        }
+    };
+    output::print(&match args.format {
+        Format::Text => text(&summary),
+        Format::Json => output::json(&to_json(&summary, &findings)),
+    });
+    if summary.holds() { Exit::Fine } else { Exit::Findings }
+}
+
+fn line(finding: &Finding) -> String {
+    format!("{}:{}: {}", finding.file.display(), finding.line, finding.fault)
+}
+
+fn text(summary: &Summary) -> String {
+    let mut lines = Vec::new();
+    if summary.faults > MOST_PRINTED {
+        lines.push(format!("and {} more", summary.faults - MOST_PRINTED));
+    }
+    lines.extend(summary.known.iter().map(|(head, state)| known_text(*head, *state)));
+    let (Some(first), Some(head)) = (summary.first_seq, summary.head) else {
+        lines.push(match summary.faults {
+            0 => "no records".to_owned(),
+            faults => format!("the chain does not hold: no sound record, {}", counted(faults, "fault")),
+        });
+        return lines.join("\n");
+    };
+    let span = format!("{}, {first} to {}", counted(summary.records, "sound record"), head.seq);
+    lines.push(if summary.holds() {
+        format!("the chain holds: {span}")
+    } else {
+        format!("the chain does not hold: {}, {span}", counted(summary.faults, "fault"))
+    });
+    if first > 1 {
+        lines.push(format!("records before {first} are not in these files"));
+    }
+    if !summary.holds() {
+        return lines.join("\n");
+    }
+    lines.push(format!("head {}:{}", head.seq, head.hash));
+    lines.push(
+        "Not shown by a chain alone: records cut off after the head, and a rewriting of all records from one on.\n\
+         Keep the head elsewhere, and give it as --head next time: then both are found, up to that record."
+            .to_owned(),
+    );
+    lines.join("\n")
+}
+
+fn known_text(head: Head, state: Known) -> String {
+    let seq = head.seq;
+    match state {
+        Known::Holds => format!("record {seq} is as it was noted"),
+        Known::Rewritten(now) => {
+            format!(
+                "rewritten: record {seq} was noted as {}, and is {now}: it, or one before it, was exchanged",
+                head.hash
+            )
+        }
+        Known::NotThere => {
+            format!("cut off: record {seq}, noted earlier, is not sound in these files, or not in them")
+        }
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn to_json(summary: &Summary, findings: &[Finding]) -> serde_json::Value {
+    let faults = findings.iter().map(|finding| {
+        json!({
+            "file": finding.file.to_string_lossy(),
+            "line": finding.line,
+            "kind": kind(&finding.fault),
+            "message": finding.fault.to_string(),
+        })
+    });
+    let known = summary.known.iter().map(|(head, state)| {
+        json!({
+            "seq": head.seq,
+            "hash": head.hash.to_string(),
+            "state": match state {
+                Known::Holds => "holds",
+                Known::Rewritten(_) => "rewritten",
+                Known::NotThere => "cut_off",
+            },
+        })
+    });
+    json!({
+        "holds": summary.holds(),
+        "records": summary.records,
+        "first_seq": summary.first_seq,
+        "head": summary.head.map(|head| json!({"seq": head.seq, "hash": head.hash.to_string()})),
+        "known": known.collect::<Vec<_>>(),
+        "faults_total": summary.faults,
+        "faults": faults.collect::<Vec<_>>(),
+    })
+}
+
+const fn kind(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::NotARecord => "not_a_record",
+        Fault::Changed { .. } => "changed",
+        Fault::Missing { .. } => "removed",
+        Fault::OutOfOrder { .. } => "out_of_order",
+        Fault::DoesNotFollow { .. } => "replaced",
+        Fault::FalseStart { .. } => "false_start",
+        Fault::Torn { .. } => "torn",
+        Fault::TooLong => "too_long",
+    }
+}

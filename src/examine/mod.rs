@@ -1,0 +1,316 @@
+//! The examination of one message: resolve, decide, rewrite, verify, in this order, for each
+//! statement; then what the audit says of it.
+//!
+//! Pure. The steps are the layers' own; this is only their order.
+
+mod facts;
+mod second;
+mod session;
+
+use std::ops::Range;
+
+use crate::catalog::Function;
+use crate::pipeline::{Context, HiddenOrigin, Parsed, Plan, PlannedStatement, Position, Refusal, Standing};
+use crate::policy::{Admission, Code, Denial, Form};
+use crate::rewrite::edit::Edits;
+use crate::rewrite::plan::{Planned, Planner, Refused};
+use crate::rewrite::released::Gap;
+use crate::sql::lexer::Token;
+use crate::sql::resolve::{Env, Problem, Resolved, Use, is_system, resolve};
+use crate::sql::{Command, ParsedStatement, parsed};
+use crate::verify;
+
+/// One statement and what it is examined against.
+struct Examination<'a> {
+    text: &'a str,
+    tokens: &'a [Token],
+    statement: &'a ParsedStatement,
+    context: &'a Context<'a>,
+}
+
+/// Plans a message.
+///
+/// # Errors
+/// The first refusal.
+pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusal> {
+    let text = parsed.sql.text();
+    let unread = |message: String| Refusal::simple(Code::NotUnderstood, message);
+    let tokens = parsed::tokens(text).map_err(|e| unread(e.message))?;
+    if contexts.len() != parsed.statements.len() {
+        return Err(unread("a statement has no context".into()));
+    }
+    let mut all = Edits::default();
+    let mut each = Vec::with_capacity(parsed.statements.len());
+    let mut statements = Vec::with_capacity(parsed.statements.len());
+    for (statement, context) in parsed.statements.iter().zip(contexts) {
+        let examination = Examination {
+            text,
+            tokens: &tokens,
+            statement,
+            context,
+        };
+        let (planned, edits) = examination.run()?;
+        all.edits.extend(edits.edits.iter().cloned());
+        statements.push(planned);
+        each.push((statement, edits));
+    }
+    let Some((outgoing, positions)) = all.apply(text) else {
+        return Err(Refusal::simple(Code::NotVerified, "two edits overlap"));
+    };
+    let pairs: Vec<(&ParsedStatement, &Edits)> = each.iter().map(|(s, e)| (*s, e)).collect();
+    let verified = verify::verify(&pairs, outgoing)
+        .map_err(|difference| Refusal::simple(Code::NotVerified, difference.0))
+        .map_err(|refusal| refusal.about(statements.first()))?;
+    Ok(Plan {
+        verified: verified.into(),
+        positions,
+        statements,
+    })
+}
+
+impl Examination<'_> {
+    fn run(&self) -> Result<(PlannedStatement, Edits), Refusal> {
+        let command = &self.statement.command;
+        if let Some(why) = &self.statement.refused {
+            return Err(self.refuse(Code::StatementNotAllowed, why.clone()));
+        }
+        if command.needs_admission()
+            && let Standing::Inadmissible(denial) = self.context.standing
+        {
+            return Err(self.denied(denial.clone(), Gap::No, None));
+        }
+        match command {
+            Command::Select
+            | Command::Write
+            | Command::SetConfig(_)
+            | Command::Prepare { .. }
+            | Command::Declare { .. }
+            | Command::Explain
+            | Command::CopyOut
+            | Command::CopyIn => self.query(),
+            Command::Execute { .. } => self.execute(),
+            Command::Set(_)
+            | Command::SetCharacteristics
+            | Command::Reset(_)
+            | Command::ResetAll
+            | Command::Show(_) => self.setting(),
+            Command::Ddl => self.ddl(),
+            Command::Transaction(_)
+            | Command::Discard(_)
+            | Command::Deallocate(_)
+            | Command::Fetch { .. }
+            | Command::Close(_) => Ok((self.unchanged(), Edits::default())),
+            Command::Refused => Err(self.refuse(Code::StatementNotAllowed, "this statement is not served")),
+        }
+    }
+
+    fn admission(&self) -> Option<&Admission<'_>> {
+        match &self.context.standing {
+            Standing::Admitted(admission) => Some(admission),
+            Standing::Undeclared(_) | Standing::Inadmissible(_) => None,
+        }
+    }
+
+    /// A statement with a query in it.
+    fn query(&self) -> Result<(PlannedStatement, Edits), Refusal> {
+        let policy = self.context.policy;
+        let allowed = |f: &Function| {
+            policy
+                .functions_allowed
+                .iter()
+                .any(|(s, _)| same_signature(s, &f.signature))
+        };
+        let env = Env {
+            catalog: self.context.catalog,
+            search_path: self.context.search_path,
+            allowed: &allowed,
+        };
+        let resolved = resolve(self.statement, env).map_err(|p| self.problem(p))?;
+        self.second_reading(&resolved)?;
+        if let Standing::Undeclared(denial) = self.context.standing
+            && self.reads_rows(&resolved)
+        {
+            return Err(self.denied(denial.clone(), Gap::No, None));
+        }
+        let planner = Planner {
+            policy,
+            admission: self.admission(),
+            env,
+        };
+        let planned = planner
+            .plan(self.text, self.tokens, self.statement.span.clone(), &resolved)
+            .map_err(|r| self.refused(r, &resolved))?;
+        self.columns_refused(&resolved, &planned)?;
+        self.whole_statement(&resolved, &planned)?;
+        let facts = self.facts(&resolved, &planned);
+        let hidden_origins = self.hidden_origins(&planned);
+        let protected = planned
+            .decided
+            .values()
+            .any(|d| d.decision.as_ref().is_some_and(|d| d.protected));
+        let statement = PlannedStatement {
+            command: self.statement.command.clone(),
+            facts,
+            writes: resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_))),
+            protected,
+            hidden_origins,
+        };
+        Ok((statement, planned.edits))
+    }
+
+    /// Reads or writes something besides the system catalogs.
+    fn reads_rows(&self, resolved: &Resolved) -> bool {
+        resolved.relations.iter().any(|r| {
+            self.context
+                .catalog
+                .relation_by_oid(r.oid)
+                .is_none_or(|relation| !is_system(relation))
+        })
+    }
+
+    /// `as: refuse` and `predicates: refuse`.
+    fn columns_refused(&self, resolved: &Resolved, planned: &Planned<'_>) -> Result<(), Refusal> {
+        let find = |base: &crate::sql::resolve::BaseColumn| {
+            let relation = self.context.catalog.relation_by_oid(base.relation)?;
+            let index = relation.columns.iter().position(|c| c.number == base.column)?;
+            let decision = planned.decided.get(&base.relation)?.decision.as_ref()?;
+            Some((relation, decision.columns.get(index)?))
+        };
+        let purpose = self.admission().map(|a| a.purpose().name.clone()).unwrap_or_default();
+        for base in &resolved.named {
+            if let Some((relation, column)) = find(base)
+                && column.form == Form::Refuse
+            {
+                let (code, gap) = if column.unclassified {
+                    (Code::ColumnUnclassified, Gap::Yes)
+                } else {
+                    (Code::ColumnRefused, Gap::No)
+                };
+                let message = format!(
+                    "column {}.{} is refused for purpose {purpose}",
+                    relation.name, column.column
+                );
+                let detail = column.rule.as_ref().map(|p| format!("rule {p}"));
+                return Err(self.denied(
+                    Denial {
+                        code,
+                        message,
+                        detail,
+                        hint: None,
+                        rule: column.rule.clone(),
+                    },
+                    gap,
+                    None,
+                ));
+            }
+        }
+        for (base, position) in &resolved.columns {
+            if matches!(position, Position::Output | Position::Write) {
+                continue;
+            }
+            if let Some((relation, column)) = find(base)
+                && column.predicates_refused
+            {
+                let message = format!(
+                    "column {}.{} may only be shown for purpose {purpose}, not used as {}",
+                    relation.name,
+                    column.column,
+                    position.as_str()
+                );
+                let detail = column.rule.as_ref().map(|p| format!("rule {p}"));
+                let code = Code::PredicateRefused;
+                let denial = Denial {
+                    code,
+                    message,
+                    detail,
+                    hint: None,
+                    rule: column.rule.clone(),
+                };
+                return Err(self.denied(denial, Gap::No, None));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the purpose says of the statement as a whole.
+    fn whole_statement(&self, _resolved: &Resolved, planned: &Planned<'_>) -> Result<(), Refusal> {
+        let Some(admission) = self.admission() else {
+            return Ok(());
+        };
+        let purpose = admission.purpose();
+        let decisions = || planned.decided.values().filter_map(|d| d.decision.as_ref());
+        if self.statement.command == Command::Explain && !purpose.explain && decisions().any(|d| d.protected) {
+            let message = format!(
+                "EXPLAIN of protected tables is not allowed for purpose {}",
+                purpose.name
+            );
+            return Err(self.refuse(Code::StatementNotAllowed, message).hinted(
+                "its estimates and filters tell of rows that are not released; a purpose with explain: true may",
+            ));
+        }
+        if purpose.aggregate {
+            let subject = |d: &crate::policy::TableDecision| {
+                self.context
+                    .policy
+                    .tables
+                    .get(&d.table)
+                    .is_some_and(|t| t.data_subject.is_some())
+            };
+            if decisions().any(subject) {
+                let message = format!(
+                    "purpose {} sees only statistics over at least {} people, and this version cannot prove a statement to be one",
+                    purpose.name, purpose.min_group_size
+                );
+                return Err(self.refuse(Code::AggregateRequired, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn hidden_origins(&self, planned: &Planned<'_>) -> Vec<HiddenOrigin> {
+        let mut origins = Vec::new();
+        for (oid, decided) in &planned.decided {
+            let Some(relation) = self.context.catalog.relation_by_oid(*oid) else {
+                continue;
+            };
+            for (index, column) in relation.columns.iter().enumerate() {
+                if !decided.raw_everywhere(index) {
+                    origins.push(HiddenOrigin {
+                        table: *oid,
+                        column: column.number,
+                    });
+                }
+            }
+        }
+        origins
+    }
+
+    fn span(&self) -> Range<usize> {
+        self.statement.span.clone()
+    }
+
+    fn refused(&self, refused: Refused, resolved: &Resolved) -> Refusal {
+        let _ = resolved;
+        self.denied(*refused.denial, refused.gap, refused.position)
+    }
+
+    fn problem(&self, problem: Problem) -> Refusal {
+        let gap = if problem.gap { Gap::Yes } else { Gap::No };
+        let denial = Denial {
+            code: problem.code,
+            message: problem.message,
+            detail: None,
+            hint: problem.hint,
+            rule: None,
+        };
+        let mut refusal = self.denied(denial, gap, problem.position);
+        refusal.sqlstate = problem.sqlstate;
+        refusal.stale_catalog = problem.stale_catalog;
+        refusal
+    }
+}
+
+/// Signatures are compared without spaces: `f(integer, text)` is `f(integer,text)`.
+fn same_signature(a: &str, b: &str) -> bool {
+    a.chars().filter(|c| *c != ' ').eq(b.chars().filter(|c| *c != ' '))
+}

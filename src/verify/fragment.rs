@@ -1,0 +1,126 @@
+//! Generated fragments, read alone and held against what was decided: which relation, which columns,
+//! which are the stored value, and that a filter is there.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf as pb;
+
+use crate::catalog::QualifiedName;
+use crate::rewrite::edit::{ColumnShape, Edits, Fragment, FragmentCheck};
+use crate::sql::grammar::Tree;
+use crate::sql::parsed::{parse, string_of};
+
+use super::apply::select;
+use super::{Result, differs, equal_after_edits};
+
+pub(super) fn check(fragment: &Fragment) -> Result<()> {
+    match &fragment.check {
+        FragmentCheck::Table {
+            relation,
+            columns,
+            conditions,
+        } => table(&fragment.text, relation, columns, *conditions),
+        FragmentCheck::View { source, plan, fenced } => view(&fragment.text, source, plan, *fenced),
+    }
+}
+
+fn table(text: &str, relation: &QualifiedName, columns: &[(String, ColumnShape)], conditions: usize) -> Result<()> {
+    let node = select(text)?;
+    let Some(NodeEnum::SelectStmt(s)) = &node.node else {
+        return differs("a released relation is no SELECT");
+    };
+    let plain = s.with_clause.is_none()
+        && s.distinct_clause.is_empty()
+        && s.into_clause.is_none()
+        && s.group_clause.is_empty()
+        && s.having_clause.is_none()
+        && s.window_clause.is_empty()
+        && s.values_lists.is_empty()
+        && s.sort_clause.is_empty()
+        && s.limit_count.is_none()
+        && s.locking_clause.is_empty()
+        && s.larg.is_none();
+    if !plain {
+        return differs("a released relation has a clause that none has");
+    }
+    match s.from_clause.as_slice() {
+        [
+            pb::Node {
+                node: Some(NodeEnum::RangeVar(range)),
+            },
+        ] if range.schemaname == relation.schema
+            && range.relname == relation.name
+            && range.catalogname.is_empty()
+            && range.alias.is_none() => {}
+        _ => return differs("a released relation reads another relation"),
+    }
+    if (conditions > 0) != s.where_clause.is_some() {
+        return differs("a released relation has lost its filter");
+    }
+    if s.target_list.len() != columns.len() {
+        return differs("a released relation has other columns");
+    }
+    for (target, (name, shape)) in s.target_list.iter().zip(columns) {
+        column(target, &relation.name, name, *shape)?;
+    }
+    Ok(())
+}
+
+fn column(target: &pb::Node, table: &str, name: &str, shape: ColumnShape) -> Result<()> {
+    let Ok(Tree::ResTarget(target)) = Tree::of(target) else {
+        return differs("an output column is none");
+    };
+    let value = match target.val.as_deref().map(Tree::of) {
+        Some(Ok(value)) => value,
+        Some(Err(_)) | None => return differs("an output column is empty"),
+    };
+    let own = |c: &pb::ColumnRef| {
+        let fields: Vec<&str> = c.fields.iter().filter_map(string_of).collect();
+        fields == [table, name]
+    };
+    let fits = match (shape, value) {
+        (ColumnShape::Raw, Tree::ColumnRef(reference)) => target.name.is_empty() && own(reference),
+        (ColumnShape::Null, Tree::TypeCast(cast)) => {
+            let null = matches!(cast.arg.as_deref().map(Tree::of), Some(Ok(Tree::AConst(c))) if c.isnull);
+            null && target.name == name
+        }
+        (ColumnShape::Expression, Tree::ColumnRef(_)) | (ColumnShape::Raw | ColumnShape::Null, _) => false,
+        (ColumnShape::Expression, _) => target.name == name,
+    };
+    if fits {
+        Ok(())
+    } else {
+        differs(format!("column {name} is not released as decided"))
+    }
+}
+
+fn view(text: &str, source: &str, plan: &Edits, fenced: bool) -> Result<()> {
+    let statements = match parse(source) {
+        Ok(statements) => statements,
+        Err(_) => return differs("a view's definition cannot be read"),
+    };
+    let [definition] = statements.as_slice() else {
+        return differs("a view's definition is not one statement");
+    };
+    let mut out = select(text)?;
+    if fenced {
+        out = behind_fence(out)?;
+    }
+    equal_after_edits(&definition.node, plan, out)
+}
+
+/// `SELECT * FROM (…) AS barrier OFFSET 0`
+fn behind_fence(node: pb::Node) -> Result<pb::Node> {
+    let Some(NodeEnum::SelectStmt(mut s)) = node.node else {
+        return differs("a fence is no SELECT");
+    };
+    if s.limit_offset.is_none() || s.from_clause.len() != 1 {
+        return differs("a fence is not as planned");
+    }
+    match s.from_clause.pop().and_then(|n| n.node) {
+        Some(NodeEnum::RangeSubselect(inner)) => match inner.subquery {
+            Some(inner) => Ok(*inner),
+            None => differs("a fence is empty"),
+        },
+        _ => differs("a fence is not as planned"),
+    }
+}

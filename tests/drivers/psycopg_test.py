@@ -1,0 +1,207 @@
+"""psycopg 3 through the proxy. Run by run.py; prints `ok NAME` or `FAIL NAME: why`, and `end`."""
+import os
+import traceback
+
+import psycopg
+from psycopg import errors
+
+PORT = int(os.environ['PROXY_PORT'])
+EMAIL, MASKED = 'ada.lindqvist@example.net', 'a***@example.net'
+QUERY = 'SELECT email FROM care.customers WHERE customer_id = %s'
+TESTS = []
+
+
+def test(f):
+    TESTS.append(f)
+    return f
+
+
+def connect(user, purpose=None, autocommit=True, **more):
+    conn = psycopg.connect(host='127.0.0.1', port=PORT, user=user, dbname='care', autocommit=autocommit, **more)
+    if purpose:
+        conn.execute(f"SET pgpurpose.purpose = '{purpose}'")
+    return conn
+
+
+def same(got, want):
+    assert got == want, f'got {got!r}, expected {want!r}'
+
+
+def refused(code, run):
+    try:
+        run()
+    except errors.InsufficientPrivilege as e:
+        same(e.diag.sqlstate, '42501')
+        same(e.diag.constraint_name, code)
+        assert e.diag.message_primary.endswith(f'({code})'), e.diag.message_primary
+        assert 'privacy@example.com' in (e.diag.message_hint or ''), e.diag.message_hint
+    else:
+        raise AssertionError(f'not refused, expected {code}')
+
+
+@test
+def default_purpose():
+    with connect('support_app') as conn:
+        same(conn.execute(QUERY, (1,)).fetchall(), [(EMAIL,)])
+
+
+@test
+def prepared_with_parameters_under_two_purposes():
+    with connect('marketing_app', 'marketing') as conn:
+        for _ in range(2):
+            same(conn.execute(QUERY, (1,), prepare=True).fetchall(), [(MASKED,)])
+        conn.execute("SET pgpurpose.purpose = 'marketing.email'")
+        same(conn.execute(QUERY, (1,), prepare=True).fetchall(), [(EMAIL,)])
+        conn.execute("SET pgpurpose.purpose = 'marketing'")
+        same(conn.execute(QUERY, (1,), prepare=True).fetchall(), [(MASKED,)])
+
+
+@test
+def purpose_in_a_comment():
+    with connect('marketing_app', 'marketing') as conn:
+        same(conn.execute(QUERY + " /*purpose='marketing.email',traceparent='00-1-2-01'*/", (1,)).fetchall(), [(EMAIL,)])
+        same(conn.execute("/*purpose='marketing.email'*/ " + QUERY, (1,), prepare=True).fetchall(), [(EMAIL,)])
+        same(conn.execute(QUERY, (1,)).fetchall(), [(MASKED,)])
+
+
+@test
+def purpose_at_start_up():
+    with connect('marketing_app', options='-c pgpurpose.purpose=marketing') as conn:
+        same(conn.execute(QUERY, (1,)).fetchall(), [(MASKED,)])
+        same(conn.execute('SHOW pgpurpose.purpose').fetchall(), [('marketing',)])
+
+
+@test
+def conditions_see_the_released_form():
+    with connect('marketing_app', 'marketing') as conn:
+        count = 'SELECT count(*) FROM care.customers WHERE email = %s'
+        same(conn.execute(count, (EMAIL,)).fetchone(), (0,))
+
+
+@test
+def binary_results():
+    with connect('quality', 'care.quality') as conn, conn.cursor(binary=True) as cur:
+        cur.execute('SELECT customer_id, birth_date, created_at IS NULL, health_note FROM care.customers WHERE customer_id = %b', (1,))
+        (customer, born, unknown, note), = cur.fetchall()
+        same((customer, born.isoformat(), unknown, note), (1, '1979-01-01', False, None))
+
+
+@test
+def refusal_and_the_connection_lives_on():
+    with connect('support_app') as conn:
+        refused('purpose_not_granted', lambda: conn.execute(QUERY + " /*purpose='marketing'*/", (1,)))
+        same(conn.execute(QUERY, (1,)).fetchall(), [(EMAIL,)])
+        refused('purpose_unknown', lambda: conn.execute(QUERY + " /*purpose='care.nothing'*/", (1,), prepare=True))
+        same(conn.execute(QUERY, (1,), prepare=True).fetchall(), [(EMAIL,)])
+    with connect('quality') as conn:
+        refused('purpose_missing', lambda: conn.execute(QUERY, (1,)))
+        conn.execute("SET pgpurpose.purpose = 'care.quality'")
+        refused('column_refused', lambda: conn.execute('SELECT device_id FROM care.customers'))
+        same(conn.execute(QUERY, (1,)).fetchall(), [(MASKED,)])
+    with connect('former_dialer') as conn:
+        refused('recipient_not_assured', lambda: conn.execute('SELECT phone FROM care.customers'))
+
+
+@test
+def refusal_aborts_the_transaction_as_an_error_does():
+    with connect('support_app', autocommit=False) as conn:
+        conn.execute('SELECT 1')
+        refused('purpose_not_granted', lambda: conn.execute(QUERY + " /*purpose='marketing'*/", (1,)))
+        try:
+            conn.execute('SELECT 1')
+        except errors.InFailedSqlTransaction:
+            pass
+        else:
+            raise AssertionError('the transaction is not aborted')
+        conn.rollback()
+        same(conn.execute(QUERY, (1,)).fetchall(), [(EMAIL,)])
+
+
+@test
+def purpose_follows_the_transaction():
+    with connect('marketing_app', 'marketing') as conn:
+        with conn.transaction():
+            conn.execute("SET LOCAL pgpurpose.purpose = 'marketing.email'")
+            same(conn.execute(QUERY, (1,)).fetchall(), [(EMAIL,)])
+        same(conn.execute(QUERY, (1,)).fetchall(), [(MASKED,)])
+        with conn.transaction(force_rollback=True):
+            conn.execute("SET pgpurpose.purpose = 'marketing.email'")
+            with conn.transaction(force_rollback=True):
+                conn.execute("SELECT set_config('pgpurpose.purpose', 'marketing', false)")
+                same(conn.execute(QUERY, (1,)).fetchall(), [(MASKED,)])
+            same(conn.execute(QUERY, (1,)).fetchall(), [(EMAIL,)])
+        same(conn.execute(QUERY, (1,)).fetchall(), [(MASKED,)])
+
+
+@test
+def writes_in_a_transaction():
+    with connect('support_app') as conn:
+        with conn.transaction(force_rollback=True):
+            new, = conn.execute('INSERT INTO care.customers (full_name, email, birth_date, region) VALUES (%s, %s, %s, %s) RETURNING customer_id',
+                                ('Test Person', 'test.person@example.net', '1980-01-01', 'eu')).fetchone()
+            same(conn.execute('UPDATE care.customers SET city = %s WHERE customer_id = %s', ('Turku', new)).rowcount, 1)
+            same(conn.execute('SELECT email, city FROM care.customers WHERE customer_id = %s', (new,)).fetchall(),
+                 [('test.person@example.net', 'Turku')])
+            same(conn.execute('DELETE FROM care.customers WHERE customer_id = %s', (new,)).rowcount, 1)
+    with connect('marketing_app', 'marketing') as conn:
+        refused('write_not_allowed', lambda: conn.execute('UPDATE care.customers SET city = %s WHERE customer_id = %s', ('x', 1)))
+
+
+@test
+def many_rows_in_one_call():
+    with connect('support_app') as conn, conn.transaction(force_rollback=True):
+        cur = conn.cursor()
+        cur.executemany('INSERT INTO care.consents (customer_id, purpose, status) VALUES (%s, %s, %s)',
+                        [(i, 'marketing', 'refused') for i in range(1, 51)])
+        same(cur.rowcount, 50)
+
+
+@test
+def pipeline_with_a_refusal_in_its_place():
+    with connect('support_app') as conn:
+        try:
+            with conn.pipeline():
+                first = conn.execute(QUERY, (1,))
+                conn.execute(QUERY + " /*purpose='marketing'*/", (2,))
+                conn.execute(QUERY, (3,))
+        except errors.InsufficientPrivilege as e:
+            same(e.diag.constraint_name, 'purpose_not_granted')
+        else:
+            raise AssertionError('not refused')
+        same(first.fetchall(), [(EMAIL,)])
+        same(conn.execute(QUERY, (1,)).fetchall(), [(EMAIL,)])
+
+
+@test
+def server_side_cursor():
+    with connect('quality', 'care.quality') as conn, conn.transaction(), conn.cursor('c') as cur:
+        cur.execute('SELECT customer_id, email FROM care.customers WHERE customer_id < %s ORDER BY customer_id', (5,))
+        same(cur.fetchmany(2), [(1, MASKED), (3, 'c***@example.com')])
+        same(cur.fetchall(), [(4, 'd***@example.net')])
+
+
+@test
+def copy_out_is_masked():
+    with connect('marketing_app', 'marketing') as conn, conn.cursor() as cur:
+        with cur.copy('COPY (SELECT customer_id, email FROM care.customers WHERE customer_id <= 3 ORDER BY 1) TO STDOUT') as copy:
+            same(list(copy.rows()), [('1', MASKED), ('3', 'c***@example.com')])
+
+
+@test
+def chinook():
+    with psycopg.connect(host='127.0.0.1', port=PORT, user='quality', dbname='chinook', autocommit=True,
+                         options='-c pgpurpose.purpose=care.quality') as conn:
+        same(conn.execute('SELECT first_name, email FROM customer WHERE customer_id = %s', (1,)).fetchall(),
+             [('L***', 'l***@embraer.com.br')])
+        rows = conn.execute('SELECT g.name, count(*) FROM track t JOIN genre g USING (genre_id) GROUP BY g.name ORDER BY 2 DESC, 1 LIMIT 1').fetchall()
+        same(rows, [('Rock', 1297)])
+
+
+for t in TESTS:
+    try:
+        t()
+        print(f'ok {t.__name__}')
+    except Exception as e:  # noqa: BLE001: any failure is a failed case
+        place = traceback.extract_tb(e.__traceback__)[1:2]
+        print(f'FAIL {t.__name__}: {type(e).__name__} {" ".join(str(e).split())} at line {place[0].lineno if place else "?"}')
+print('end')

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""psql through the proxy: plays the cases of a file (cases.sql, promises.sql) against both demo databases.
+
+  run.py --bin target/debug/pgpurpose [--cases FILE] [--only NAME]
+
+The header of a case is explained at the top of each file. Exit 0: all passed.
+"""
+import argparse
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'support'))
+import cases  # noqa: E402
+from stack import Score, Stack  # noqa: E402
+
+KEYS = {'name', 'sql', 'must-see', 'must-not-see', 'flags', 'db', 'role', 'purpose', 'subject', 'reason'}
+FLAGS = {'fails', 'same-as-direct'}
+
+
+def options(case):
+    settings = [f'-c pgpurpose.{k}={case[k]}' for k in ('purpose', 'subject', 'reason') if k in case]
+    return {'PGOPTIONS': ' '.join(settings)} if settings else {}
+
+
+def verdict(stack, case):
+    """What is wrong with a case; empty if nothing."""
+    text = stack.psql(stack.proxy, case['role'], case.get('db', 'care'), case['sql'], env=options(case))
+    wrong = []
+    failed = re.search(r'ERROR:|FATAL:|connection to server|server closed', text)
+    if failed and 'fails' not in case['flags']:
+        wrong.append('an error')
+    if not failed and 'fails' in case['flags']:
+        wrong.append('no error')
+    wrong += [f'does not show {p}' for p in case['must-see'] if not re.search(p, text, re.M)]
+    wrong += [f'shows {p}' for p in case['must-not-see'] if re.search(p, text, re.M)]
+    if 'same-as-direct' in case['flags']:
+        direct = stack.psql(stack.upstream, case['role'], case.get('db', 'care'), case['sql'])
+        if direct != text:
+            wrong.append(f'differs from PostgreSQL, which gives: {direct[:400]}')
+    return f'{"; ".join(wrong)}. Gave: {text}' if wrong else ''
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument('--bin', default='target/debug/pgpurpose')
+    a.add_argument('--cases', action='append', default=[])
+    a.add_argument('--only', action='append', default=[])
+    o = a.parse_args()
+    score = Score()
+    with Stack(o.bin) as stack:
+        for path in o.cases or [f'{HERE}/cases.sql', f'{HERE}/promises.sql']:
+            for case in cases.read(path):
+                unknown = (set(case) - KEYS) | (case['flags'] - FLAGS)
+                if unknown:
+                    sys.exit(f'{path}: case {case["name"]}: unknown {unknown}')
+                if not o.only or case['name'] in o.only:
+                    why = verdict(stack, case)
+                    score.add(case['name'], not why, why)
+    return score.done()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

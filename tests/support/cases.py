@@ -1,0 +1,26 @@
+"""Reads case files: a header line `-- case: NAME | key: value | flag`, then SQL up to the next header or `-- =====`."""
+import re
+
+
+def read(path):
+    cases = []
+    current = None
+    for line in open(path, encoding='utf8', newline=''):
+        header = re.match(r'-- case: (.*?)\s*$', line)
+        if header:
+            name, *fields = re.split(r' \| (?=[\w-]+(?:: |$| \|))', header.group(1))
+            current = {'name': name, 'sql': '', 'must-see': [], 'must-not-see': [], 'flags': set()}
+            for field in fields:
+                key, colon, value = field.partition(': ')
+                if not colon:
+                    current['flags'].add(key)
+                elif key in ('must-see', 'must-not-see'):
+                    current[key].append(value)
+                else:
+                    current[key] = value
+            cases.append(current)
+        elif line.startswith('-- ====='):
+            current = None
+        elif current is not None:
+            current['sql'] += line
+    return cases
