@@ -36,7 +36,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
                     tracing::error!(%error, "a session ended in a fault");
                 }
             }
-            _ = phase.wait_for(|p| *p != Phase::Serving) => break,
+            () = async { drop(phase.wait_for(|p| *p != Phase::Serving).await) } => break,
         }
     }
     drop(listener);

@@ -15,8 +15,11 @@ pub mod core;
 mod errors;
 mod extended;
 mod in_force;
+pub mod keys;
 mod login;
 mod names;
+#[cfg(test)]
+mod pass_through;
 mod planning;
 mod prepared;
 mod refresh;
@@ -295,3 +298,6 @@ async fn journal_has(shared: &Shared, ticket: Option<crate::audit::Ticket>) -> R
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
