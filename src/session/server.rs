@@ -300,8 +300,9 @@ impl Session {
         let told = match self.responses.front() {
             None => errors::rebuild(&fields, About::default()),
             Some(sent) => match sent.instead.take() {
-                // The failure that was meant; any other, as of an aborted transaction, speaks for itself.
-                Some(instead) if fields.sqlstate() == "42P01" => {
+                // The failure that was meant. Any other, as of an aborted transaction, speaks for itself,
+                // unless PostgreSQL would not have come so far.
+                Some(instead) if fields.sqlstate() == "42P01" || comes_first(&instead) => {
                     self.catalog.not_missed();
                     *instead
                 }
@@ -458,6 +459,11 @@ fn check_origins(frame: &Frame, statements: [Option<&Planned>; 2]) -> Result<(),
             )))
         }
     }
+}
+
+/// PostgreSQL finds these before it looks whether the transaction has failed.
+fn comes_first(fields: &ErrorFields) -> bool {
+    matches!(fields.sqlstate(), "42601" | "08P01" | "22021")
 }
 
 fn unexpected(kind: BackendKind) -> End {
