@@ -31,6 +31,9 @@ impl Session {
 
     /// An answer under way could change what the message means.
     fn must_wait(&self, kind: FrontendKind) -> bool {
+        if self.copying_in {
+            return false;
+        }
         if self.responses.may_copy_in() {
             return kind != FrontendKind::Terminate;
         }

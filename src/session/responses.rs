@@ -219,11 +219,21 @@ impl Responses {
         Some(sent)
     }
 
-    /// The oldest no longer turns the connection round.
+    /// The oldest has turned the connection round; a simple query may do so again.
     pub fn copy_has_begun(&mut self) {
-        if let Some(sent) = self.queue.front_mut()
-            && std::mem::take(&mut sent.copies_in)
-        {
+        let Some(sent) = self.queue.front_mut() else { return };
+        let again = match &sent.what {
+            What::Query(statements) => statements.iter().skip(1).any(|r| matches!(r.command, Command::CopyIn)),
+            What::Parse { .. }
+            | What::Bind(_)
+            | What::Close { .. }
+            | What::DescribeStatement { .. }
+            | What::DescribePortal(_)
+            | What::Execute(..)
+            | What::Sync => false,
+        };
+        if sent.copies_in && !again {
+            sent.copies_in = false;
             self.copies_in -= 1;
         }
     }
