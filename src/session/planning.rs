@@ -330,7 +330,16 @@ impl Session {
         tags: &[&crate::sql::Tag],
     ) -> Request<'p> {
         let declared = Declared::new(settings, tags);
-        Request::new(policy, &self.role, declared, OffsetDateTime::now_utc())
+        let subject = settings.get(Followed::Subject);
+        let catalog = &self.catalog.current().catalog;
+        Request::new(
+            policy,
+            catalog,
+            &self.role,
+            declared,
+            subject.as_text(),
+            OffsetDateTime::now_utc(),
+        )
     }
 
     fn ground(&self, request: &Request<'_>) -> shared::Ground {
