@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::catalog::Function;
 use crate::pipeline::{Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Refusal, Standing};
 use crate::policy::{Admission, Code, Denial, Form};
-use crate::rewrite::aggregate;
+use crate::rewrite::{aggregate, rows};
 use crate::rewrite::edit::Edits;
 use crate::rewrite::plan::{Planned, Planner, Refused};
 use crate::rewrite::released::Gap;
@@ -145,6 +145,8 @@ impl Examination<'_> {
         self.whole_statement(&resolved, &planned)?;
         let grouped = aggregate::plan(&planner, (self.text, self.tokens, &self.span()), self.statement, &resolved, &mut planned)
             .map_err(|r| self.refused(r, &resolved))?;
+        let max_rows = rows::plan(&planner, (self.text, self.tokens, &self.span()), self.statement, &resolved, &mut planned)
+            .map_err(|r| self.refused(r, &resolved))?;
         let mut facts = self.facts(&resolved, &planned);
         if grouped {
             facts.row_filters.push("min_group_size");
@@ -161,6 +163,7 @@ impl Examination<'_> {
             writes: resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_))),
             protected,
             hidden_origins,
+            max_rows,
         };
         Ok((statement, planned.edits))
     }

@@ -12,5 +12,6 @@ pub mod plan;
 pub mod quote;
 mod query_span;
 pub mod released;
+pub mod rows;
 mod write;
 mod write_checks;
