@@ -167,6 +167,9 @@ pub struct PlannedStatement {
     pub protected: bool,
     /// Origins that stop the session when a RowDescription shows them.
     pub hidden_origins: Vec<HiddenOrigin>,
+    /// `max_rows`: past so many rows of its result (of its portal, over all fetches; of a COPY) the session
+    /// ends the statement as `too_many_rows`. Where it can, the text carries a LIMIT of one row more.
+    pub max_rows: Option<u64>,
 }
 
 /// A whole message as it goes out.

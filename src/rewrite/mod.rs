@@ -1,5 +1,6 @@
 //! From a resolved statement and a decision to edits at byte positions: a file per obligation.
 
+pub mod aggregate;
 pub mod bind;
 pub mod edit;
 pub mod errors;
@@ -9,6 +10,8 @@ pub mod obligation;
 pub mod places;
 pub mod plan;
 pub mod quote;
+mod query_span;
 pub mod released;
+pub mod rows;
 mod write;
 mod write_checks;
