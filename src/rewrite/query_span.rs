@@ -23,7 +23,10 @@ impl<'t> QueryTokens<'t> {
     pub fn find(command: &Command, text: &'t str, tokens: &'t [Token], span: &Range<usize>) -> Option<Self> {
         let start = tokens.partition_point(|t| t.start < span.start);
         let end = tokens.partition_point(|t| t.end <= span.end);
-        let mut own = Self { text, tokens: tokens.get(start..end)? };
+        let mut own = Self {
+            text,
+            tokens: tokens.get(start..end)?,
+        };
         if let [rest @ .., last] = own.tokens
             && last.kind == TokenKind::Semicolon
         {
@@ -35,13 +38,26 @@ impl<'t> QueryTokens<'t> {
             Command::CopyOut => own.between_parentheses(1),
             Command::Explain => own.explained(),
             Command::Select | Command::Write => Some(own),
-            Command::SetConfig(_) | Command::Set(_) | Command::SetCharacteristics | Command::Reset(_)
-            | Command::ResetAll | Command::Show(_) | Command::Transaction(_) | Command::Discard(_)
-            | Command::Execute { .. } | Command::Deallocate(_) | Command::Fetch { .. } | Command::Close(_)
-            | Command::CopyIn | Command::Ddl | Command::Refused => None,
+            Command::SetConfig(_)
+            | Command::Set(_)
+            | Command::SetCharacteristics
+            | Command::Reset(_)
+            | Command::ResetAll
+            | Command::Show(_)
+            | Command::Transaction(_)
+            | Command::Discard(_)
+            | Command::Execute { .. }
+            | Command::Deallocate(_)
+            | Command::Fetch { .. }
+            | Command::Close(_)
+            | Command::CopyIn
+            | Command::Ddl
+            | Command::Refused => None,
         }?;
         while carried.kind(0) == Some(TokenKind::LeftParen)
-            && carried.closing(0).is_some_and(|close| close + 1 == carried.tokens.len())
+            && carried
+                .closing(0)
+                .is_some_and(|close| close + 1 == carried.tokens.len())
         {
             carried = carried.between_parentheses(0)?;
         }
@@ -98,9 +114,13 @@ impl<'t> QueryTokens<'t> {
             return None;
         }
         let start = name + 2;
-        let stops = ["from", "where", "returning"]
-            .iter()
-            .filter_map(|word| if *word == "from" { self.from_at_top(start) } else { self.word_at_top(word, start) });
+        let stops = ["from", "where", "returning"].iter().filter_map(|word| {
+            if *word == "from" {
+                self.from_at_top(start)
+            } else {
+                self.word_at_top(word, start)
+            }
+        });
         let end = stops.min().unwrap_or(self.tokens.len());
         self.items(start, end)?.into_iter().next()
     }
@@ -116,16 +136,20 @@ impl<'t> QueryTokens<'t> {
     /// Indexes at no depth of parentheses, from `from` on, until one too many closes.
     fn at_top(&self, from: usize) -> impl Iterator<Item = usize> + '_ {
         let mut depth = 0_usize;
-        self.tokens.iter().enumerate().skip(from).map_while(move |(index, token)| {
-            let here = depth;
-            match token.kind {
-                TokenKind::LeftParen | TokenKind::LeftBracket => depth += 1,
-                TokenKind::RightParen | TokenKind::RightBracket => depth = depth.checked_sub(1)?,
-                _ => {} // any other token has no depth of its own
-            }
-            Some((index, here.min(depth)))
-        })
-        .filter_map(|(index, depth)| (depth == 0).then_some(index))
+        self.tokens
+            .iter()
+            .enumerate()
+            .skip(from)
+            .map_while(move |(index, token)| {
+                let here = depth;
+                match token.kind {
+                    TokenKind::LeftParen | TokenKind::LeftBracket => depth += 1,
+                    TokenKind::RightParen | TokenKind::RightBracket => depth = depth.checked_sub(1)?,
+                    _ => {} // any other token has no depth of its own
+                }
+                Some((index, here.min(depth)))
+            })
+            .filter_map(|(index, depth)| (depth == 0).then_some(index))
     }
 
     /// A reserved word at top level, where it is neither a label nor a part of a name.
@@ -143,7 +167,10 @@ impl<'t> QueryTokens<'t> {
         let mut at = from;
         loop {
             let found = self.word_at_top("from", at)?;
-            if !found.checked_sub(1).is_some_and(|before| self.is_word(before, "distinct")) {
+            if !found
+                .checked_sub(1)
+                .is_some_and(|before| self.is_word(before, "distinct"))
+            {
                 return Some(found);
             }
             at = found + 1;
@@ -155,7 +182,9 @@ impl<'t> QueryTokens<'t> {
         let mut items = Vec::new();
         let mut first = start;
         let commas = self.at_top(start).take_while(|index| *index < end);
-        let commas: Vec<usize> = commas.filter(|index| self.kind(*index) == Some(TokenKind::Comma)).collect();
+        let commas: Vec<usize> = commas
+            .filter(|index| self.kind(*index) == Some(TokenKind::Comma))
+            .collect();
         for comma in commas.into_iter().chain([end]) {
             let last = comma.checked_sub(1).filter(|last| *last >= first)?;
             items.push(self.tokens.get(first)?.start..self.tokens.get(last)?.end);
@@ -182,12 +211,18 @@ impl<'t> QueryTokens<'t> {
     }
 
     fn behind(&self, index: usize) -> Option<Self> {
-        Some(Self { text: self.text, tokens: self.tokens.get(index + 1..)? })
+        Some(Self {
+            text: self.text,
+            tokens: self.tokens.get(index + 1..)?,
+        })
     }
 
     fn between_parentheses(&self, open: usize) -> Option<Self> {
         let close = self.closing(open)?;
-        Some(Self { text: self.text, tokens: self.tokens.get(open + 1..close)? })
+        Some(Self {
+            text: self.text,
+            tokens: self.tokens.get(open + 1..close)?,
+        })
     }
 
     /// Behind EXPLAIN and its options.
@@ -198,7 +233,9 @@ impl<'t> QueryTokens<'t> {
         }
         let starts = |index| {
             self.kind(index) == Some(TokenKind::LeftParen)
-                || ["select", "with", "values", "table"].iter().any(|word| self.is_word(index, word))
+                || ["select", "with", "values", "table"]
+                    .iter()
+                    .any(|word| self.is_word(index, word))
         };
         if self.kind(at) == Some(TokenKind::LeftParen) && !starts(at + 1) {
             at = self.closing(at)? + 1;
