@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::catalog::Function;
 use crate::pipeline::{Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Refusal, Standing};
 use crate::policy::{Admission, Code, Denial, Form};
-use crate::rewrite::{aggregate, rows};
+use crate::rewrite::{aggregate, rows, write_checks};
 use crate::rewrite::edit::Edits;
 use crate::rewrite::plan::{Planned, Planner, Refused};
 use crate::rewrite::released::Gap;
@@ -144,6 +144,8 @@ impl Examination<'_> {
         self.columns_refused(&resolved, &planned)?;
         self.whole_statement(&resolved, &planned)?;
         let grouped = aggregate::plan(&planner, (self.text, self.tokens, &self.span()), self.statement, &resolved, &mut planned)
+            .map_err(|r| self.refused(r, &resolved))?;
+        write_checks::plan(&planner, (self.text, self.tokens, &self.span()), self.statement, &resolved, &mut planned)
             .map_err(|r| self.refused(r, &resolved))?;
         let max_rows = rows::plan(&planner, (self.text, self.tokens, &self.span()), self.statement, &resolved, &mut planned)
             .map_err(|r| self.refused(r, &resolved))?;

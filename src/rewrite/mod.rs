@@ -14,4 +14,4 @@ mod query_span;
 pub mod released;
 pub mod rows;
 mod write;
-mod write_checks;
+pub mod write_checks;
