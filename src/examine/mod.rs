@@ -15,7 +15,7 @@ use crate::policy::{Admission, Code, Denial, Form};
 use crate::rewrite::edit::Edits;
 use crate::rewrite::plan::{Planned, Planner, Refused};
 use crate::rewrite::released::Gap;
-use crate::rewrite::{aggregate, rows};
+use crate::rewrite::{aggregate, rows, write_checks};
 use crate::sql::lexer::Token;
 use crate::sql::resolve::{Env, Problem, Resolved, Use, is_system, resolve};
 use crate::sql::{Command, ParsedStatement, parsed};
@@ -144,6 +144,14 @@ impl Examination<'_> {
         self.columns_refused(&resolved, &planned)?;
         self.whole_statement(&resolved, &planned)?;
         let grouped = aggregate::plan(
+            &planner,
+            (self.text, self.tokens, &self.span()),
+            self.statement,
+            &resolved,
+            &mut planned,
+        )
+        .map_err(|r| self.refused(r, &resolved))?;
+        write_checks::plan(
             &planner,
             (self.text, self.tokens, &self.span()),
             self.statement,

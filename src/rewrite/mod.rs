@@ -14,4 +14,4 @@ pub mod quote;
 pub mod released;
 pub mod rows;
 mod write;
-mod write_checks;
+pub mod write_checks;

@@ -11,6 +11,23 @@ use crate::sql::lexer::{Token, TokenKind};
 /// Words that begin what may follow GROUP BY or HAVING.
 const AFTER_GROUPS: [&str; 6] = ["window", "order", "limit", "offset", "fetch", "for"];
 
+/// Words that may follow an output list or a SET.
+const AFTER_ITEMS: [&str; 13] = [
+    "where",
+    "group",
+    "having",
+    "window",
+    "order",
+    "limit",
+    "offset",
+    "fetch",
+    "for",
+    "union",
+    "intersect",
+    "except",
+    "returning",
+];
+
 /// The tokens of a query or write, without what carries it and without parentheses around it.
 #[derive(Clone, Copy)]
 pub struct QueryTokens<'t> {
@@ -102,8 +119,7 @@ impl<'t> QueryTokens<'t> {
     /// The output columns of the first SELECT at top level, as bytes, their names among them.
     pub fn outputs(&self) -> Option<Vec<Range<usize>>> {
         let start = self.word_at_top("select", 0)? + 1;
-        let end = self.from_at_top(start).unwrap_or(self.tokens.len());
-        self.items(start, end)
+        self.items(start, self.end_of_items(start))
     }
 
     /// The value assigned to the column of a SET whose name stands at `location`: the bytes behind `=`.
@@ -114,15 +130,28 @@ impl<'t> QueryTokens<'t> {
             return None;
         }
         let start = name + 2;
-        let stops = ["from", "where", "returning"].iter().filter_map(|word| {
-            if *word == "from" {
-                self.from_at_top(start)
-            } else {
-                self.word_at_top(word, start)
-            }
-        });
-        let end = stops.min().unwrap_or(self.tokens.len());
-        self.items(start, end)?.into_iter().next()
+        self.items(start, self.end_of_items(start))?.into_iter().next()
+    }
+
+    /// An output column without its name, which is known to be there.
+    pub fn without_alias(&self, item: Range<usize>) -> Option<Range<usize>> {
+        let name = self.tokens.iter().position(|t| t.end == item.end)?;
+        let mut last = name.checked_sub(1)?;
+        if self.is_word(last, "as") {
+            last = last.checked_sub(1)?;
+        }
+        let end = self.tokens.get(last)?.end;
+        (end > item.start).then_some(item.start..end)
+    }
+
+    /// Where FROM or another clause begins.
+    fn end_of_items(&self, start: usize) -> usize {
+        let clauses = AFTER_ITEMS.iter().filter_map(|word| self.word_at_top(word, start));
+        // ON CONFLICT; ON stands nowhere else before FROM.
+        let stops = clauses
+            .chain(self.word_at_top("on", start))
+            .chain(self.from_at_top(start));
+        stops.min().unwrap_or(self.tokens.len())
     }
 
     fn kind(&self, index: usize) -> Option<TokenKind> {

@@ -317,7 +317,8 @@ impl Session {
                     self.catalog.not_missed();
                     *instead
                 }
-                Some(_) | None => errors::rebuild(&fields, sent.about()),
+                Some(_) | None => errors::check_failed(&fields, self.rules.policy.contact.as_deref())
+                    .unwrap_or_else(|| errors::rebuild(&fields, sent.about())),
             },
         };
         encode::error(&mut self.client.sender.buffer, &told);
@@ -439,7 +440,21 @@ impl Sent {
             },
             What::Parse { statement: None, .. } | What::Close { .. } | What::Sync => (None, None),
         };
-        About { text, planned }
+        let name = match &self.what {
+            What::Parse { name, .. } => Some(name.as_str()),
+            What::Bind(_)
+            | What::Close { .. }
+            | What::DescribeStatement { .. }
+            | What::DescribePortal(_)
+            | What::Execute(..)
+            | What::Query(_)
+            | What::Sync => None,
+        };
+        About {
+            text,
+            planned,
+            names: [name, None],
+        }
     }
 }
 

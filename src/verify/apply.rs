@@ -219,7 +219,7 @@ impl Editor for Applier<'_> {
             }
             TreeMut::UpdateStmt(update) => {
                 self.outermost_done = true;
-                self.checks_of_update(update);
+                self.checks_of_set(&mut update.target_list);
                 self.condition(&mut update.where_clause);
             }
             TreeMut::DeleteStmt(delete) => {

@@ -71,6 +71,9 @@ impl Applier<'_> {
 
     /// The checks on what an INSERT stores.
     pub(super) fn checks_of_insert(&mut self, insert: &mut pb::InsertStmt) {
+        if let Some(conflict) = &mut insert.on_conflict_clause {
+            self.checks_of_set(&mut conflict.target_list);
+        }
         let Some(Some(NodeEnum::SelectStmt(source))) = insert.select_stmt.as_mut().map(|n| n.node.as_mut()) else {
             return;
         };
@@ -91,9 +94,9 @@ impl Applier<'_> {
         }
     }
 
-    /// The checks on what an UPDATE stores.
-    pub(super) fn checks_of_update(&mut self, update: &mut pb::UpdateStmt) {
-        for target in &mut update.target_list {
+    /// The checks on what a SET stores.
+    pub(super) fn checks_of_set(&mut self, targets: &mut [pb::Node]) {
+        for target in targets {
             if let Some(NodeEnum::ResTarget(target)) = &mut target.node
                 && target.indirection.is_empty()
                 && let Some(value) = &mut target.val
