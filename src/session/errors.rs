@@ -63,5 +63,7 @@ pub fn check_failed(fields: &ErrorFields, contact: Option<&str>) -> Option<Error
 pub fn rebuild_notice(fields: &ErrorFields, about: About<'_>) -> Option<ErrorFields> {
     const UNKNOWN: &str = "successful completion"; // the generic text of SQLSTATE 00000
     let known = matches!(fields.severity(), "WARNING" | "NOTICE");
-    known.then(|| rebuild(fields, about)).filter(|told| told.get(b'M') != Some(UNKNOWN))
+    known
+        .then(|| rebuild(fields, about))
+        .filter(|told| told.get(b'M') != Some(UNKNOWN))
 }
