@@ -1,11 +1,209 @@
 //! `pgpurpose serve`: the proxy.
 
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::audit::{Event, Journal, JournalConfig};
+use crate::downstream;
+use crate::session::{self, Options, Phase, Plans, Rules, Shared};
+use crate::upstream::Target;
+use crate::upstream::catalogs::Catalogs;
+
 use super::Exit;
+use super::output::complain;
+use super::rules_files;
+
+/// Threads of the core need room: a statement's tree may be deep.
+const STACK: usize = 64 << 20;
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The database server, postgres://host:port
+    #[arg(long, env = "PGPURPOSE_UPSTREAM", value_name = "URL", hide_env_values = true)]
+    upstream: Target,
+    /// Where to listen for clients
+    #[arg(
+        long,
+        env = "PGPURPOSE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:6432"
+    )]
+    listen: SocketAddr,
+    /// A rules file, or a folder of them
+    #[arg(long, env = "PGPURPOSE_RULES", value_name = "PATH")]
+    rules: PathBuf,
+    /// The audit log
+    #[arg(long, env = "PGPURPOSE_AUDIT", value_name = "FILE")]
+    audit: PathBuf,
+    /// The secret behind pseudonyms, hashes and hashed subjects; drawn at start if left out
+    #[arg(long, env = "PGPURPOSE_SECRET_FILE", value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Accept a server that asks for no password, whoever can reach the listener
+    #[arg(long, env = "PGPURPOSE_ALLOW_TRUST")]
+    allow_trust: bool,
+    /// How long sessions may take to end their transactions after SIGTERM, in seconds
+    #[arg(long, env = "PGPURPOSE_DRAIN_TIMEOUT", value_name = "SECONDS", default_value_t = 30)]
+    drain_timeout: u64,
+    /// How long a login may take, in seconds
+    #[arg(long, env = "PGPURPOSE_LOGIN_TIMEOUT", value_name = "SECONDS", default_value_t = 60)]
+    login_timeout: u64,
+    /// How old the picture of what exists in a database may get, in seconds
+    #[arg(long, env = "PGPURPOSE_CATALOG_AGE", value_name = "SECONDS", default_value_t = 30)]
+    catalog_age: u64,
+}
 
-pub(super) fn run(_args: Args) -> Exit {
-    Exit::Fault
+pub(super) fn run(args: Args) -> Exit {
+    log();
+    let set = match rules_files::load(&args.rules) {
+        Ok(set) => set,
+        Err(error) => {
+            complain(&error);
+            return Exit::Usage;
+        }
+    };
+    let secret = match secret(&args) {
+        Ok(secret) => secret,
+        Err(error) => {
+            complain(&error);
+            return Exit::Usage;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK)
+        .build();
+    let served = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
+        let journal = Journal::open(JournalConfig::new(&args.audit))
+            .map_err(|error| format!("cannot write {}: {error}", args.audit.display()))?;
+        let (phase, watched) = watch::channel(Phase::Serving);
+        let subject_key = session::keys::derive(&secret, "pgpurpose audit subject").to_vec();
+        let shared = Arc::new(Shared {
+            options: Options {
+                upstream: args.upstream.address.clone(),
+                allow_trust: args.allow_trust,
+                login_timeout: Duration::from_secs(args.login_timeout),
+                catalog_age: Duration::from_secs(args.catalog_age),
+            },
+            rules: ArcSwap::from_pointee(Rules { version: 1, set }),
+            core: Box::new(session::core::Pipeline),
+            journal: journal.clone(),
+            subject_key,
+            catalogs: Catalogs::default(),
+            plans: Plans::default(),
+            secrets: Box::new(move |policy, role| session::keys::settings(&secret, policy, role)),
+            phase: watched,
+        });
+        let served = runtime.block_on(serve(&args, shared, phase));
+        // What sessions still do is cut off here; the journal is closed after them.
+        drop(runtime);
+        journal.close();
+        served
+    });
+    match served {
+        Ok(()) => Exit::Fine,
+        Err(error) => {
+            complain(&error);
+            Exit::Fault
+        }
+    }
+}
+
+/// The program's own log goes to standard error; it never holds what clients or the server said.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PGPURPOSE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+fn secret(args: &Args) -> Result<Vec<u8>, String> {
+    let Some(path) = &args.secret_file else {
+        tracing::warn!("no --secret-file: pseudonyms and hashes will differ after a restart");
+        return Ok(rand::random::<[u8; 32]>().to_vec());
+    };
+    let secret = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let secret = secret.trim_ascii().to_vec();
+    if secret.len() < 16 {
+        return Err(format!("{} holds fewer than 16 bytes", path.display()));
+    }
+    Ok(secret)
+}
+
+async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) -> Result<(), String> {
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let handler = |kind| signal(kind).map_err(|error| error.to_string());
+    let mut terminate = handler(SignalKind::terminate())?;
+    let mut interrupt = handler(SignalKind::interrupt())?;
+    let mut hang_up = handler(SignalKind::hangup())?;
+    shared.journal.note(Event::Start {
+        version: env!("CARGO_PKG_VERSION"),
+    });
+    let sessions = tokio::spawn(downstream::serve(listener, Arc::clone(&shared)));
+    announce(address);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => reload(args, &shared),
+        }
+    }
+    tracing::info!("no new connections; sessions end with their transactions");
+    phase.send_replace(Phase::Draining);
+    let mut sessions = sessions;
+    let drained = tokio::select! {
+        ended = tokio::time::timeout(Duration::from_secs(args.drain_timeout), &mut sessions) => ended.is_ok(),
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+    };
+    if !drained {
+        phase.send_replace(Phase::Ending);
+        // Each is told, then hung up on; a client that does not read is not waited for.
+        let _ = tokio::time::timeout(Duration::from_secs(6), sessions).await;
+    }
+    Ok(())
+}
+
+fn announce(address: SocketAddr) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "listening on {address}").and_then(|()| out.flush());
+}
+
+/// New rules take the place of the old ones whole, or not at all.
+fn reload(args: &Args, shared: &Shared) {
+    match rules_files::load(&args.rules) {
+        Ok(set) => {
+            let version = shared.rules.load().version + 1;
+            tracing::info!(sha256 = set.sha256(), "other rules are in force");
+            shared.rules.store(Arc::new(Rules { version, set }));
+            shared.journal.note(Event::Reload {
+                accepted: true,
+                errors: 0,
+            });
+        }
+        Err(error) => {
+            tracing::error!("the old rules stay in force: {error}");
+            let errors = match &error {
+                rules_files::RulesError::Wrong(findings) => findings.iter().count() as u64,
+                rules_files::RulesError::Unreadable { .. } | rules_files::RulesError::Empty(_) => 1,
+            };
+            shared.journal.note(Event::Reload {
+                accepted: false,
+                errors,
+            });
+        }
+    }
 }

@@ -12,10 +12,10 @@ use std::ops::Range;
 use crate::catalog::Function;
 use crate::pipeline::{Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Refusal, Standing};
 use crate::policy::{Admission, Code, Denial, Form};
-use crate::rewrite::{aggregate, rows, write_checks};
 use crate::rewrite::edit::Edits;
 use crate::rewrite::plan::{Planned, Planner, Refused};
 use crate::rewrite::released::Gap;
+use crate::rewrite::{aggregate, rows, write_checks};
 use crate::sql::lexer::Token;
 use crate::sql::resolve::{Env, Problem, Resolved, Use, is_system, resolve};
 use crate::sql::{Command, ParsedStatement, parsed};
@@ -143,12 +143,30 @@ impl Examination<'_> {
             .map_err(|r| self.refused(r, &resolved))?;
         self.columns_refused(&resolved, &planned)?;
         self.whole_statement(&resolved, &planned)?;
-        let grouped = aggregate::plan(&planner, (self.text, self.tokens, &self.span()), self.statement, &resolved, &mut planned)
-            .map_err(|r| self.refused(r, &resolved))?;
-        write_checks::plan(&planner, (self.text, self.tokens, &self.span()), self.statement, &resolved, &mut planned)
-            .map_err(|r| self.refused(r, &resolved))?;
-        let max_rows = rows::plan(&planner, (self.text, self.tokens, &self.span()), self.statement, &resolved, &mut planned)
-            .map_err(|r| self.refused(r, &resolved))?;
+        let grouped = aggregate::plan(
+            &planner,
+            (self.text, self.tokens, &self.span()),
+            self.statement,
+            &resolved,
+            &mut planned,
+        )
+        .map_err(|r| self.refused(r, &resolved))?;
+        write_checks::plan(
+            &planner,
+            (self.text, self.tokens, &self.span()),
+            self.statement,
+            &resolved,
+            &mut planned,
+        )
+        .map_err(|r| self.refused(r, &resolved))?;
+        let max_rows = rows::plan(
+            &planner,
+            (self.text, self.tokens, &self.span()),
+            self.statement,
+            &resolved,
+            &mut planned,
+        )
+        .map_err(|r| self.refused(r, &resolved))?;
         let mut facts = self.facts(&resolved, &planned);
         if grouped {
             facts.row_filters.push("min_group_size");

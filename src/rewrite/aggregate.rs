@@ -49,7 +49,9 @@ pub fn hidden_subject(
     relation: &Relation,
     alias: &str,
 ) -> Result<Option<(String, String)>, String> {
-    let Some(key) = decision.and_then(|d| subject_key(policy, purpose, d)) else { return Ok(None) };
+    let Some(key) = decision.and_then(|d| subject_key(policy, purpose, d)) else {
+        return Ok(None);
+    };
     if relation.column(key).is_none() {
         return Err(format!("{} has no column {key}", relation.name));
     }
@@ -71,37 +73,62 @@ pub fn plan(
     resolved: &Resolved,
     planned: &mut Planned<'_>,
 ) -> Result<bool, Refused> {
-    let Some(purpose) = planner.admission.map(|a| a.purpose()).filter(|p| p.aggregate) else { return Ok(false) };
+    let Some(purpose) = planner.admission.map(|a| a.purpose()).filter(|p| p.aggregate) else {
+        return Ok(false);
+    };
     let has_subject = |d: &TableDecision| subject_key(planner.policy, &purpose.name, d).is_some();
-    if !planned.decided.values().filter_map(|d| d.decision.as_ref()).any(has_subject) {
+    if !planned
+        .decided
+        .values()
+        .filter_map(|d| d.decision.as_ref())
+        .any(has_subject)
+    {
         return Ok(false);
     }
-    let reading = Reading { planner, purpose, resolved };
+    let reading = Reading {
+        planner,
+        purpose,
+        resolved,
+    };
     let Some(select) = outermost(&statement.node).filter(|_| statement.command != Command::CopyIn) else {
         return Err(reading.refuse("a statement that writes, or copies a table, is no statistic", None));
     };
     let sizes = reading.sizes(select, planned)?;
-    let misplaced = || Refused::new(Code::NotUnderstood, "the query's clauses cannot be found in the text", None);
+    let misplaced = || {
+        Refused::new(
+            Code::NotUnderstood,
+            "the query's clauses cannot be found in the text",
+            None,
+        )
+    };
     let query = QueryTokens::find(&statement.command, text, tokens, span).ok_or_else(misplaced)?;
     let range = query.range().ok_or_else(misplaced)?;
     let whole = select.group_clause.is_empty();
     let wrapper = Wrapper::Whole;
     let (before, after) = wrapper.texts();
     if whole {
-        planned.edits.push(range.start..range.start, before, EditKind::WrapOpen(wrapper));
+        planned
+            .edits
+            .push(range.start..range.start, before, EditKind::WrapOpen(wrapper));
     }
     match query.having().ok_or_else(misplaced)? {
         Having::Absent(at) => {
-            planned.edits.push(at..at, format!(" HAVING {sizes}"), EditKind::Having { size: sizes });
+            planned
+                .edits
+                .push(at..at, format!(" HAVING {sizes}"), EditKind::Having { size: sizes });
         }
         Having::Present(own) => {
             let open = format!(" CASE WHEN {sizes} THEN (");
-            planned.edits.push(own.start..own.start, open, EditKind::HavingOpen { size: sizes });
+            planned
+                .edits
+                .push(own.start..own.start, open, EditKind::HavingOpen { size: sizes });
             planned.edits.push(own.end..own.end, ") END", EditKind::HavingClose);
         }
     }
     if whole {
-        planned.edits.push(range.end..range.end, after, EditKind::WrapClose(wrapper));
+        planned
+            .edits
+            .push(range.end..range.end, after, EditKind::WrapClose(wrapper));
     }
     Ok(true)
 }
@@ -168,7 +195,10 @@ impl Reading<'_, '_> {
     }
 
     fn size(&self, counted: &str) -> String {
-        format!("pg_catalog.count(DISTINCT {counted}) OPERATOR(pg_catalog.>=) {}", self.least())
+        format!(
+            "pg_catalog.count(DISTINCT {counted}) OPERATOR(pg_catalog.>=) {}",
+            self.least()
+        )
     }
 
     /// Clauses that no statistic has.
@@ -178,13 +208,28 @@ impl Reading<'_, '_> {
         not(select.larg.is_some(), "UNION, INTERSECT and EXCEPT are not served")?;
         not(select.with_clause.is_some(), "WITH is not served")?;
         not(!select.values_lists.is_empty(), "VALUES is no statistic")?;
-        not(!select.distinct_clause.is_empty(), "DISTINCT is not served, GROUP BY is")?;
-        not(!select.window_clause.is_empty(), "windows over single rows are no statistics")?;
+        not(
+            !select.distinct_clause.is_empty(),
+            "DISTINCT is not served, GROUP BY is",
+        )?;
+        not(
+            !select.window_clause.is_empty(),
+            "windows over single rows are no statistics",
+        )?;
         not(!select.locking_clause.is_empty(), "FOR UPDATE is not served")?;
-        not(whole && select.having_clause.is_some(), "HAVING without GROUP BY is not served")?;
-        not(whole && select.limit_offset.is_some(), "OFFSET without GROUP BY is not served")?;
+        not(
+            whole && select.having_clause.is_some(),
+            "HAVING without GROUP BY is not served",
+        )?;
+        not(
+            whole && select.limit_offset.is_some(),
+            "OFFSET without GROUP BY is not served",
+        )?;
         let limited = select.limit_count.as_deref().is_some_and(|limit| !is_positive(limit));
-        not(whole && limited, "LIMIT without GROUP BY is served with a constant above 0 only")?;
+        not(
+            whole && limited,
+            "LIMIT without GROUP BY is served with a constant above 0 only",
+        )?;
         for bound in [&select.limit_count, &select.limit_offset].into_iter().flatten() {
             let plain = matches!(Tree::of(bound), Ok(Tree::AConst(_) | Tree::ParamRef(_)));
             not(!plain, "LIMIT and OFFSET are served with constants and parameters only")?;
@@ -196,10 +241,10 @@ impl Reading<'_, '_> {
 
 fn is_positive(limit: &pb::Node) -> bool {
     match Tree::of(limit) {
-        Ok(Tree::AConst(pb::AConst { val: Some(pb::a_const::Val::Ival(number)), .. })) => number.ival > 0,
+        Ok(Tree::AConst(pb::AConst {
+            val: Some(pb::a_const::Val::Ival(number)),
+            ..
+        })) => number.ival > 0,
         _ => false,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -193,7 +193,10 @@ impl Wrapper {
                 "SELECT \"pgpurpose whole\".* FROM (SELECT) AS \"pgpurpose one\" LEFT JOIN (".to_owned(),
                 ") AS \"pgpurpose whole\" ON true".to_owned(),
             ),
-            Self::Rows(rows) => ("SELECT * FROM (".to_owned(), format!(") AS \"pgpurpose rows\" LIMIT {rows}")),
+            Self::Rows(rows) => (
+                "SELECT * FROM (".to_owned(),
+                format!(") AS \"pgpurpose rows\" LIMIT {rows}"),
+            ),
         }
     }
 }

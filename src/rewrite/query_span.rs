@@ -13,7 +13,18 @@ const AFTER_GROUPS: [&str; 6] = ["window", "order", "limit", "offset", "fetch", 
 
 /// Words that may follow an output list or a SET.
 const AFTER_ITEMS: [&str; 13] = [
-    "where", "group", "having", "window", "order", "limit", "offset", "fetch", "for", "union", "intersect", "except",
+    "where",
+    "group",
+    "having",
+    "window",
+    "order",
+    "limit",
+    "offset",
+    "fetch",
+    "for",
+    "union",
+    "intersect",
+    "except",
     "returning",
 ];
 
@@ -29,7 +40,10 @@ impl<'t> QueryTokens<'t> {
     pub fn find(command: &Command, text: &'t str, tokens: &'t [Token], span: &Range<usize>) -> Option<Self> {
         let start = tokens.partition_point(|t| t.start < span.start);
         let end = tokens.partition_point(|t| t.end <= span.end);
-        let mut own = Self { text, tokens: tokens.get(start..end)? };
+        let mut own = Self {
+            text,
+            tokens: tokens.get(start..end)?,
+        };
         if let [rest @ .., last] = own.tokens
             && last.kind == TokenKind::Semicolon
         {
@@ -41,13 +55,26 @@ impl<'t> QueryTokens<'t> {
             Command::CopyOut => own.between_parentheses(1),
             Command::Explain => own.explained(),
             Command::Select | Command::Write => Some(own),
-            Command::SetConfig(_) | Command::Set(_) | Command::SetCharacteristics | Command::Reset(_)
-            | Command::ResetAll | Command::Show(_) | Command::Transaction(_) | Command::Discard(_)
-            | Command::Execute { .. } | Command::Deallocate(_) | Command::Fetch { .. } | Command::Close(_)
-            | Command::CopyIn | Command::Ddl | Command::Refused => None,
+            Command::SetConfig(_)
+            | Command::Set(_)
+            | Command::SetCharacteristics
+            | Command::Reset(_)
+            | Command::ResetAll
+            | Command::Show(_)
+            | Command::Transaction(_)
+            | Command::Discard(_)
+            | Command::Execute { .. }
+            | Command::Deallocate(_)
+            | Command::Fetch { .. }
+            | Command::Close(_)
+            | Command::CopyIn
+            | Command::Ddl
+            | Command::Refused => None,
         }?;
         while carried.kind(0) == Some(TokenKind::LeftParen)
-            && carried.closing(0).is_some_and(|close| close + 1 == carried.tokens.len())
+            && carried
+                .closing(0)
+                .is_some_and(|close| close + 1 == carried.tokens.len())
         {
             carried = carried.between_parentheses(0)?;
         }
@@ -121,7 +148,9 @@ impl<'t> QueryTokens<'t> {
     fn end_of_items(&self, start: usize) -> usize {
         let clauses = AFTER_ITEMS.iter().filter_map(|word| self.word_at_top(word, start));
         // ON CONFLICT; ON stands nowhere else before FROM.
-        let stops = clauses.chain(self.word_at_top("on", start)).chain(self.from_at_top(start));
+        let stops = clauses
+            .chain(self.word_at_top("on", start))
+            .chain(self.from_at_top(start));
         stops.min().unwrap_or(self.tokens.len())
     }
 
@@ -136,16 +165,20 @@ impl<'t> QueryTokens<'t> {
     /// Indexes at no depth of parentheses, from `from` on, until one too many closes.
     fn at_top(&self, from: usize) -> impl Iterator<Item = usize> + '_ {
         let mut depth = 0_usize;
-        self.tokens.iter().enumerate().skip(from).map_while(move |(index, token)| {
-            let here = depth;
-            match token.kind {
-                TokenKind::LeftParen | TokenKind::LeftBracket => depth += 1,
-                TokenKind::RightParen | TokenKind::RightBracket => depth = depth.checked_sub(1)?,
-                _ => {} // any other token has no depth of its own
-            }
-            Some((index, here.min(depth)))
-        })
-        .filter_map(|(index, depth)| (depth == 0).then_some(index))
+        self.tokens
+            .iter()
+            .enumerate()
+            .skip(from)
+            .map_while(move |(index, token)| {
+                let here = depth;
+                match token.kind {
+                    TokenKind::LeftParen | TokenKind::LeftBracket => depth += 1,
+                    TokenKind::RightParen | TokenKind::RightBracket => depth = depth.checked_sub(1)?,
+                    _ => {} // any other token has no depth of its own
+                }
+                Some((index, here.min(depth)))
+            })
+            .filter_map(|(index, depth)| (depth == 0).then_some(index))
     }
 
     /// A reserved word at top level, where it is neither a label nor a part of a name.
@@ -163,7 +196,10 @@ impl<'t> QueryTokens<'t> {
         let mut at = from;
         loop {
             let found = self.word_at_top("from", at)?;
-            if !found.checked_sub(1).is_some_and(|before| self.is_word(before, "distinct")) {
+            if !found
+                .checked_sub(1)
+                .is_some_and(|before| self.is_word(before, "distinct"))
+            {
                 return Some(found);
             }
             at = found + 1;
@@ -175,7 +211,9 @@ impl<'t> QueryTokens<'t> {
         let mut items = Vec::new();
         let mut first = start;
         let commas = self.at_top(start).take_while(|index| *index < end);
-        let commas: Vec<usize> = commas.filter(|index| self.kind(*index) == Some(TokenKind::Comma)).collect();
+        let commas: Vec<usize> = commas
+            .filter(|index| self.kind(*index) == Some(TokenKind::Comma))
+            .collect();
         for comma in commas.into_iter().chain([end]) {
             let last = comma.checked_sub(1).filter(|last| *last >= first)?;
             items.push(self.tokens.get(first)?.start..self.tokens.get(last)?.end);
@@ -202,12 +240,18 @@ impl<'t> QueryTokens<'t> {
     }
 
     fn behind(&self, index: usize) -> Option<Self> {
-        Some(Self { text: self.text, tokens: self.tokens.get(index + 1..)? })
+        Some(Self {
+            text: self.text,
+            tokens: self.tokens.get(index + 1..)?,
+        })
     }
 
     fn between_parentheses(&self, open: usize) -> Option<Self> {
         let close = self.closing(open)?;
-        Some(Self { text: self.text, tokens: self.tokens.get(open + 1..close)? })
+        Some(Self {
+            text: self.text,
+            tokens: self.tokens.get(open + 1..close)?,
+        })
     }
 
     /// Behind EXPLAIN and its options.
@@ -218,7 +262,9 @@ impl<'t> QueryTokens<'t> {
         }
         let starts = |index| {
             self.kind(index) == Some(TokenKind::LeftParen)
-                || ["select", "with", "values", "table"].iter().any(|word| self.is_word(index, word))
+                || ["select", "with", "values", "table"]
+                    .iter()
+                    .any(|word| self.is_word(index, word))
         };
         if self.kind(at) == Some(TokenKind::LeftParen) && !starts(at + 1) {
             at = self.closing(at)? + 1;

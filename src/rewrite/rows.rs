@@ -29,13 +29,18 @@ pub fn plan(
     resolved: &Resolved,
     planned: &mut Planned<'_>,
 ) -> Result<Option<u64>, Refused> {
-    let Some(purpose) = planner.admission.map(|a| a.purpose()) else { return Ok(None) };
+    let Some(purpose) = planner.admission.map(|a| a.purpose()) else {
+        return Ok(None);
+    };
     let Some(most) = purpose.max_rows else { return Ok(None) };
     // What it runs was planned before, perhaps with tables of ours.
     if matches!(statement.command, Command::Execute { .. }) {
         return Ok(Some(most));
     }
-    let protected = planned.decided.values().any(|d| d.decision.as_ref().is_some_and(|d| d.protected));
+    let protected = planned
+        .decided
+        .values()
+        .any(|d| d.decision.as_ref().is_some_and(|d| d.protected));
     if !protected || statement.command == Command::Explain {
         return Ok(None);
     }
@@ -43,7 +48,10 @@ pub fn plan(
         if resolved.outputs.is_empty() {
             return Ok(None);
         }
-        let message = format!("RETURNING is not served for purpose {}, which has max_rows", purpose.name);
+        let message = format!(
+            "RETURNING is not served for purpose {}, which has max_rows",
+            purpose.name
+        );
         return Err(Refused::new(Code::StatementNotAllowed, message, None)
             .hint("send the change without RETURNING, and read in a statement of its own"));
     }
@@ -56,19 +64,32 @@ pub fn plan(
         let (before, after) = wrapper.texts();
         // Before and behind whatever else begins or ends there.
         let kind = EditKind::WrapOpen(wrapper);
-        planned.edits.edits.insert(0, Edit { range: range.start..range.start, text: before, kind });
-        planned.edits.push(range.end..range.end, after, EditKind::WrapClose(wrapper));
+        planned.edits.edits.insert(
+            0,
+            Edit {
+                range: range.start..range.start,
+                text: before,
+                kind,
+            },
+        );
+        planned
+            .edits
+            .push(range.end..range.end, after, EditKind::WrapClose(wrapper));
     }
     Ok(Some(most))
 }
 
 /// FOR UPDATE and writes in WITH must stand at the outermost level.
 fn may_be_wrapped(select: &pb::SelectStmt) -> bool {
-    let reads = select.with_clause.iter().flat_map(|w| &w.ctes).all(|cte| match Tree::of(cte) {
-        Ok(Tree::CommonTableExpr(cte)) => {
-            matches!(cte.ctequery.as_deref().map(Tree::of), Some(Ok(Tree::SelectStmt(_))))
-        }
-        _ => false,
-    });
+    let reads = select
+        .with_clause
+        .iter()
+        .flat_map(|w| &w.ctes)
+        .all(|cte| match Tree::of(cte) {
+            Ok(Tree::CommonTableExpr(cte)) => {
+                matches!(cte.ctequery.as_deref().map(Tree::of), Some(Ok(Tree::SelectStmt(_))))
+            }
+            _ => false,
+        });
     reads && select.locking_clause.is_empty()
 }

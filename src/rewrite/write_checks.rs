@@ -38,21 +38,53 @@ pub fn plan(
     planned: &mut Planned<'_>,
 ) -> Result<(), Refused> {
     let target = resolved.relations.iter().find(|r| matches!(r.usage, Use::Target(_)));
-    let (Some(target), Some(admission)) = (target, planner.admission) else { return Ok(()) };
-    let Some(relation) = planner.env.catalog.relation_by_oid(target.oid) else { return Ok(()) };
+    let (Some(target), Some(admission)) = (target, planner.admission) else {
+        return Ok(());
+    };
+    let Some(relation) = planner.env.catalog.relation_by_oid(target.oid) else {
+        return Ok(());
+    };
     let entry = entry_of(relation, planner.policy, planner.env.catalog);
-    let Some(rule) = entry.and_then(|entry| planner.policy.tables.get(&entry)) else { return Ok(()) };
-    let checks = Checks { planner, admission, resolved, target, relation, rule };
+    let Some(rule) = entry.and_then(|entry| planner.policy.tables.get(&entry)) else {
+        return Ok(());
+    };
+    let checks = Checks {
+        planner,
+        admission,
+        resolved,
+        target,
+        relation,
+        rule,
+    };
     let needed = checks.needed()?;
     if needed.is_empty() {
         return Ok(());
     }
     let values = checks.values(statement, text, tokens, span)?;
-    for Check { place, range, before, after } in checks.edits(&needed, &values, text)? {
+    for Check {
+        place,
+        range,
+        before,
+        after,
+    } in checks.edits(&needed, &values, text)?
+    {
         // Before a schema that is put before the value's own first word.
-        let kind = EditKind::CheckOpen { place: place.clone(), before: before.clone(), after: after.clone() };
-        planned.edits.edits.insert(0, Edit { range: range.start..range.start, text: before, kind });
-        planned.edits.push(range.end..range.end, after, EditKind::CheckClose { place });
+        let kind = EditKind::CheckOpen {
+            place: place.clone(),
+            before: before.clone(),
+            after: after.clone(),
+        };
+        planned.edits.edits.insert(
+            0,
+            Edit {
+                range: range.start..range.start,
+                text: before,
+                kind,
+            },
+        );
+        planned
+            .edits
+            .push(range.end..range.end, after, EditKind::CheckClose { place });
     }
     Ok(())
 }
@@ -62,7 +94,10 @@ enum Needed {
     /// No child's: this of the person that `column` tells of (a birth date or a key).
     NoChild { column: String, filter: RowFilter },
     /// With consent, where the value is not NULL.
-    Consent { column: String, condition: crate::policy::Condition },
+    Consent {
+        column: String,
+        condition: crate::policy::Condition,
+    },
     /// Never, where the value is not NULL.
     Never { column: String },
 }
@@ -119,7 +154,10 @@ impl Checks<'_, '_> {
             Code::ChildData => "whether it is a child's",
             _ => "whether there is consent",
         };
-        let message = format!("data of {} cannot be stored: {what} cannot be checked, {why}", self.relation.name);
+        let message = format!(
+            "data of {} cannot be stored: {what} cannot be checked, {why}",
+            self.relation.name
+        );
         Refused::new(code, message, Some(self.target.location))
     }
 
@@ -128,24 +166,43 @@ impl Checks<'_, '_> {
     }
 
     fn is_personal(&self, column: &Column) -> bool {
-        let category = self.rule.column(&column.name).map(|c| self.planner.policy.category(&c.category));
+        let category = self
+            .rule
+            .column(&column.name)
+            .map(|c| self.planner.policy.category(&c.category));
         // What no rule classifies counts as personal.
         category.flatten().is_none_or(|c| c.sensitivity > Sensitivity::None)
     }
 
     fn needed(&self) -> Result<Vec<Needed>, Refused> {
         let policy = self.planner.policy;
-        let assigned: Vec<&Column> = self.resolved.assignments.iter().filter_map(|a| self.column(a.column)).collect();
+        let assigned: Vec<&Column> = self
+            .resolved
+            .assignments
+            .iter()
+            .filter_map(|a| self.column(a.column))
+            .collect();
         let mut needed = Vec::new();
         if policy.children.is_some() && assigned.iter().any(|c| self.is_personal(c)) {
             for filter in policy.child_filters(self.rule) {
-                let RowFilter::Children { key, root, birth_date, .. } = &filter else { continue };
+                let RowFilter::Children {
+                    key, root, birth_date, ..
+                } = &filter
+                else {
+                    continue;
+                };
                 let column = if *root == self.rule.name { birth_date } else { key };
-                needed.push(Needed::NoChild { column: column.clone(), filter });
+                needed.push(Needed::NoChild {
+                    column: column.clone(),
+                    filter,
+                });
             }
         }
         for column in assigned {
-            if needed.iter().any(|n| n.code() == Code::WriteNotAllowed && n.column() == column.name) {
+            if needed
+                .iter()
+                .any(|n| n.code() == Code::WriteNotAllowed && n.column() == column.name)
+            {
                 continue;
             }
             let column = column.name.clone();
@@ -166,9 +223,15 @@ impl Checks<'_, '_> {
         tokens: &[Token],
         span: &Range<usize>,
     ) -> Result<Vec<Row<'n>>, Refused> {
-        let code = if self.planner.policy.children.is_some() { Code::ChildData } else { Code::WriteNotAllowed };
+        let code = if self.planner.policy.children.is_some() {
+            Code::ChildData
+        } else {
+            Code::WriteNotAllowed
+        };
         if statement.command == Command::CopyIn {
-            return Err(self.refuse(code, "COPY FROM brings it past the check").hint("use INSERT"));
+            return Err(self
+                .refuse(code, "COPY FROM brings it past the check")
+                .hint("use INSERT"));
         }
         let misplaced = || Refused::new(Code::NotUnderstood, "the values cannot be found in the text", None);
         let query = QueryTokens::find(&statement.command, text, tokens, span).ok_or_else(misplaced)?;
@@ -183,7 +246,8 @@ impl Checks<'_, '_> {
                 Ok(rows)
             }
             Some(Tree::UpdateStmt(update)) => Ok(vec![self.set(&update.target_list, &query, code)?]),
-            _ => Err(self.refuse(code, "a write in WITH leaves no place for the check")
+            _ => Err(self
+                .refuse(code, "a write in WITH leaves no place for the check")
                 .hint("send the write as a statement of its own")),
         }
     }
@@ -213,10 +277,15 @@ impl Checks<'_, '_> {
         if source.values_lists.is_empty() {
             return Ok(vec![self.selected(source, &columns, query, code)?]);
         }
-        let places = query.values().filter(|rows| rows.len() == source.values_lists.len()).ok_or_else(misplaced)?;
+        let places = query
+            .values()
+            .filter(|rows| rows.len() == source.values_lists.len())
+            .ok_or_else(misplaced)?;
         let mut rows = Vec::new();
         for (row, (node, ranges)) in source.values_lists.iter().zip(places).enumerate() {
-            let Ok(Tree::List(list)) = Tree::of(node) else { return Err(misplaced()) };
+            let Ok(Tree::List(list)) = Tree::of(node) else {
+                return Err(misplaced());
+            };
             if list.items.len() != ranges.len() {
                 return Err(misplaced());
             }
@@ -227,7 +296,10 @@ impl Checks<'_, '_> {
                 range,
                 node,
             });
-            rows.push(Row { values: values.collect(), update: false });
+            rows.push(Row {
+                values: values.collect(),
+                update: false,
+            });
         }
         Ok(rows)
     }
@@ -241,19 +313,36 @@ impl Checks<'_, '_> {
         code: Code,
     ) -> Result<Row<'n>, Refused> {
         let plain = source.larg.is_none() && source.distinct_clause.is_empty() && source.group_clause.is_empty();
-        let ranges = query.outputs().filter(|ranges| plain && ranges.len() == source.target_list.len());
+        let ranges = query
+            .outputs()
+            .filter(|ranges| plain && ranges.len() == source.target_list.len());
         let mut values = Vec::new();
         for (item, (node, range)) in source.target_list.iter().zip(ranges.unwrap_or_default()).enumerate() {
-            let Ok(Tree::ResTarget(target)) = Tree::of(node) else { continue };
-            let (Some(node), Some(column)) = (target.val.as_deref(), columns.get(item)) else { continue };
+            let Ok(Tree::ResTarget(target)) = Tree::of(node) else {
+                continue;
+            };
+            let (Some(node), Some(column)) = (target.val.as_deref(), columns.get(item)) else {
+                continue;
+            };
             let star = matches!(Tree::of(node), Ok(Tree::ColumnRef(c)) if matches!(c.fields.last().map(Tree::of), Some(Ok(Tree::AStar(_)))));
-            let range = if target.name.is_empty() { Some(range) } else { query.without_alias(range) };
+            let range = if target.name.is_empty() {
+                Some(range)
+            } else {
+                query.without_alias(range)
+            };
             let (Some(range), false) = (range, star) else { break };
-            values.push(Stored { column: column.clone(), place: CheckPlace::Output { item }, range, node });
+            values.push(Stored {
+                column: column.clone(),
+                place: CheckPlace::Output { item },
+                range,
+                node,
+            });
         }
-        if values.len() != source.target_list.len() {
+        if !plain || values.is_empty() || values.len() != source.target_list.len() {
             let why = "its SELECT has a star, DISTINCT, GROUP BY or UNION";
-            return Err(self.refuse(code, why).hint("name each column, in a plain SELECT or VALUES"));
+            return Err(self
+                .refuse(code, why)
+                .hint("name each column, in a plain SELECT or VALUES"));
         }
         Ok(Row { values, update: false })
     }
@@ -261,7 +350,9 @@ impl Checks<'_, '_> {
     fn set<'n>(&self, targets: &'n [pb::Node], query: &QueryTokens<'_>, code: Code) -> Result<Row<'n>, Refused> {
         let mut values = Vec::new();
         for node in targets {
-            let Ok(Tree::ResTarget(target)) = Tree::of(node) else { continue };
+            let Ok(Tree::ResTarget(target)) = Tree::of(node) else {
+                continue;
+            };
             let node = target.val.as_deref();
             let multiple = matches!(node.map(Tree::of), Some(Ok(Tree::MultiAssignRef(_))));
             if multiple || !target.indirection.is_empty() {
@@ -271,10 +362,21 @@ impl Checks<'_, '_> {
             let at = usize::try_from(target.location).ok();
             let range = at.and_then(|at| query.assigned(at));
             let (Some(range), Some(node)) = (range, node) else {
-                return Err(Refused::new(Code::NotUnderstood, "the values cannot be found in the text", None));
+                return Err(Refused::new(
+                    Code::NotUnderstood,
+                    "the values cannot be found in the text",
+                    None,
+                ));
             };
-            let place = CheckPlace::Set { column: target.name.clone() };
-            values.push(Stored { column: target.name.clone(), place, range, node });
+            let place = CheckPlace::Set {
+                column: target.name.clone(),
+            };
+            values.push(Stored {
+                column: target.name.clone(),
+                place,
+                range,
+                node,
+            });
         }
         Ok(Row { values, update: true })
     }
@@ -297,14 +399,24 @@ impl Checks<'_, '_> {
                         }
                     }
                     (Needed::NoChild { filter, .. }, None) if row.update && index.is_none() => {
-                        let changes = row.values.iter().any(|v| {
-                            self.relation.column(&v.column).is_some_and(|c| self.is_personal(c))
-                        });
+                        let changes = row
+                            .values
+                            .iter()
+                            .any(|v| self.relation.column(&v.column).is_some_and(|c| self.is_personal(c)));
                         if changes {
                             of_row.push((self.no_child(filter, &self.alias())?, need.code()));
                         }
                     }
-                    (Needed::NoChild { filter: RowFilter::Children { unknown_is_child: true, .. }, column }, None) => {
+                    (
+                        Needed::NoChild {
+                            filter:
+                                RowFilter::Children {
+                                    unknown_is_child: true, ..
+                                },
+                            column,
+                        },
+                        None,
+                    ) => {
                         return Err(self.refuse(Code::ChildData, &format!("{column} is not given")));
                     }
                     // A NULL or a default: nobody's birth date, nobody's key.
@@ -340,7 +452,13 @@ impl Checks<'_, '_> {
     }
 
     /// The value, if all conditions hold of it; else an error that names only the code.
-    fn check(&self, value: &Stored<'_>, row: &Row<'_>, checks: &[(String, Code)], text: &str) -> Result<Check, Refused> {
+    fn check(
+        &self,
+        value: &Stored<'_>,
+        row: &Row<'_>,
+        checks: &[(String, Code)],
+        text: &str,
+    ) -> Result<Check, Refused> {
         let column = quote::ident(&value.column);
         let type_name = self.type_of(&value.column)?;
         let tested = checks.iter().rev().fold("true".to_owned(), |then, (condition, code)| {
@@ -368,9 +486,18 @@ impl Checks<'_, '_> {
 
     /// The type's name without a length, so that a cast cuts nothing off.
     fn type_of(&self, column: &str) -> Result<String, Refused> {
-        let found = self.relation.column(column).and_then(|c| self.planner.env.catalog.type_by_oid(c.type_oid));
+        let found = self
+            .relation
+            .column(column)
+            .and_then(|c| self.planner.env.catalog.type_by_oid(c.type_oid));
         let found = found.map(|t| quote::qualified(&t.name));
-        found.ok_or_else(|| Refused::new(Code::NotUnderstood, "a column's type is unknown", Some(self.target.location)))
+        found.ok_or_else(|| {
+            Refused::new(
+                Code::NotUnderstood,
+                "a column's type is unknown",
+                Some(self.target.location),
+            )
+        })
     }
 
     /// Keys of an inserted row that stand in it as one constant or parameter.
@@ -383,7 +510,10 @@ impl Checks<'_, '_> {
     }
 
     fn no_child(&self, filter: &RowFilter, alias: &str) -> Result<String, Refused> {
-        let target = obligation::Target { table: &self.rule.name, alias };
+        let target = obligation::Target {
+            table: &self.rule.name,
+            alias,
+        };
         let sql = obligation::filter_sql(filter, &target, self.planner.policy, self.planner.env.catalog);
         sql.map(|f| f.sql).map_err(|why| self.misfit(&why.to_string()))
     }
@@ -391,7 +521,9 @@ impl Checks<'_, '_> {
     /// NULL, or with the consent of the row's person.
     fn consent(&self, need: &Needed, row: &Row<'_>) -> Result<String, Refused> {
         let null = format!("{NEW}.{} IS NULL", quote::ident(need.column()));
-        let Needed::Consent { condition, .. } = need else { return Ok(null) };
+        let Needed::Consent { condition, .. } = need else {
+            return Ok(null);
+        };
         let key = row.values.iter().find(|v| v.column == condition.key);
         let alias = match (row.update, key) {
             (true, None) => self.alias(),
@@ -400,7 +532,10 @@ impl Checks<'_, '_> {
             // Whose it is cannot be told before it is stored.
             (false, _) => return Ok(null),
         };
-        let target = obligation::Target { table: &self.rule.name, alias: &alias };
+        let target = obligation::Target {
+            table: &self.rule.name,
+            alias: &alias,
+        };
         let sql = obligation::condition_sql(condition, &target, self.planner.policy, self.planner.env.catalog);
         let sql = sql.map_err(|why| self.misfit(&why.to_string()))?.sql;
         Ok(format!("({null} OR {sql})"))

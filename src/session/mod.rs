@@ -1,4 +1,335 @@
-//! One client's life: a state machine with total matches. Knows no policy words.
+//! One client's life: a state machine with total matches. Knows no policy words: it asks the policy
+//! who may, the core what goes out, and the journal when.
+//!
+//! ```text
+//!  client ─▶ client.rs ─▶ simple.rs, extended.rs ─▶ planning.rs (core, cache) ─▶ journal ─▶ server
+//!  client ◀─ server.rs ◀─ responses.rs (what was sent, in order) ◀──────────────────────── server
+//! ```
+//!
+//! What the session believes is what the server confirmed: settings, names and the catalog change when
+//! an answer says so, and a message that could depend on an answer under way waits for it.
 
+mod audit_trail;
+mod client;
+pub mod core;
+mod errors;
+mod extended;
+mod in_force;
+pub mod keys;
+mod login;
+mod names;
+#[cfg(test)]
+mod pass_through;
+mod planning;
+mod prepared;
+mod refresh;
+mod refusal;
+mod request;
+mod responses;
 pub mod search_path;
+mod server;
 pub mod settings;
+mod shared;
+mod simple;
+mod startup;
+mod text;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::audit::AuditUnavailable;
+use crate::downstream::{self, Client, Opening};
+use crate::upstream::{self, Upstream, UpstreamError};
+use crate::wire::{ErrorFields, ProtocolError};
+
+use audit_trail::Trail;
+use in_force::InForce;
+use login::{Failed, LoggedIn};
+use names::Names;
+use prepared::{Portal, Prepared};
+use refresh::SessionCatalog;
+use refusal::fatal;
+use responses::Responses;
+use settings::{Block, OutOfStep, Settings};
+
+pub use shared::{EXAMINED, Options, Phase, Plans, Rules, SecretSettings, Shared};
+
+/// How long the end of a session may take.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// The server's or our own buffers hold no more than this before the other side is let catch up.
+const HIGH_WATER: usize = 256 << 10;
+
+/// How a session ends.
+#[derive(Debug)]
+enum End {
+    /// Nothing is left to say.
+    Quiet,
+    /// The client is told why.
+    Fatal(ErrorFields),
+}
+
+impl From<ProtocolError> for End {
+    fn from(error: ProtocolError) -> Self {
+        match error {
+            // PostgreSQL hangs up without a word.
+            ProtocolError::Length => Self::Quiet,
+            ProtocolError::UnknownFrontend(_)
+            | ProtocolError::UnknownBackend(_)
+            | ProtocolError::Unexpected
+            | ProtocolError::MalformedBackend(_) => Self::Fatal(fatal("08P01", error.to_string())),
+        }
+    }
+}
+
+impl From<UpstreamError> for End {
+    fn from(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Io(_) | UpstreamError::Closed => {
+                Self::Fatal(fatal("08006", "the connection to the database server was lost"))
+            }
+            UpstreamError::Protocol(error) => error.into(),
+        }
+    }
+}
+
+impl From<OutOfStep> for End {
+    fn from(error: OutOfStep) -> Self {
+        tracing::error!(%error, "a session is ended");
+        Self::Fatal(fatal("XX000", "the session is out of step with the server"))
+    }
+}
+
+impl From<AuditUnavailable> for End {
+    fn from(_: AuditUnavailable) -> Self {
+        Self::Fatal(fatal("42501", "the audit cannot be written (audit_unavailable)").with(b'n', "audit_unavailable"))
+    }
+}
+
+/// A logged-in client with its own connection to the server.
+struct Session {
+    shared: Arc<Shared>,
+    client: Client,
+    upstream: Upstream,
+    trail: Trail,
+    role: Arc<str>,
+    database: Arc<str>,
+    rules: InForce,
+    settings: Settings,
+    catalog: SessionCatalog,
+    statements: Names<Arc<Prepared>>,
+    portals: Names<Arc<Portal>>,
+    responses: Responses,
+    phase: watch::Receiver<Phase>,
+    /// Sent since the last Flush, Sync or Query: the server may keep its answers to itself.
+    unflushed: bool,
+    /// Messages of the extended protocol were sent since the last Sync.
+    unsynced: bool,
+    /// A Parse of ours was sent outside the client's pipeline: a Sync of ours must end it.
+    own_unsynced: bool,
+    /// An error was answered; what the client sends up to its Sync is passed over.
+    skipping: bool,
+    /// The client owes COPY data.
+    copying_in: bool,
+    /// So many bytes of a frame are still to be handed to the client as they come.
+    passing: usize,
+    /// The client said goodbye; what it sent before is still carried out and answered.
+    leaving: bool,
+    /// The client is not there any more: nothing more is written to it.
+    gone: bool,
+    /// A name of ours was given out so often.
+    named: u64,
+}
+
+/// Serves one connection, from its first packet to its end.
+pub async fn run(mut client: Client, shared: Arc<Shared>) {
+    let opened = timeout(shared.options.login_timeout, enter(&mut client, &shared)).await;
+    match opened {
+        Ok(Ok(Some(logged_in))) => Session::new(client, shared, logged_in).live().await,
+        Ok(Ok(None) | Err(Failed::Gone)) => {}
+        Ok(Err(Failed::Tell(fields))) => client.sender.fatal(&fields).await,
+        // PostgreSQL hangs up without a word when authentication takes too long.
+        Err(_) => {}
+    }
+}
+
+/// `None`: there is no session to serve.
+async fn enter(client: &mut Client, shared: &Shared) -> Result<Option<LoggedIn>, Failed> {
+    match downstream::open(client).await? {
+        Opening::Startup(startup) => login::login(client, &startup, shared).await.map(Some),
+        Opening::Cancel { process, secret } => {
+            let address = &shared.options.upstream;
+            if let Err(error) = upstream::cancel(address, process, secret).await {
+                tracing::debug!(%error, "a cancel request came to nothing");
+            }
+            Ok(None)
+        }
+        Opening::Nothing => Ok(None),
+        Opening::Refused(error) => Err(Failed::Tell(fatal("0A000", error.to_string()))),
+    }
+}
+
+impl Session {
+    fn new(client: Client, shared: Arc<Shared>, logged_in: LoggedIn) -> Self {
+        let facts = logged_in.facts;
+        let mut session = Self {
+            phase: shared.phase.clone(),
+            role: facts.role.as_str().into(),
+            database: facts.database.as_str().into(),
+            trail: Trail::new(shared.journal.clone(), facts, shared.subject_key.clone()),
+            client,
+            upstream: logged_in.upstream,
+            rules: logged_in.rules,
+            settings: logged_in.settings,
+            catalog: SessionCatalog::new(logged_in.store, logged_in.catalog),
+            statements: Names::default(),
+            portals: Names::default(),
+            responses: Responses::default(),
+            unflushed: false,
+            unsynced: false,
+            own_unsynced: false,
+            skipping: false,
+            copying_in: false,
+            passing: 0,
+            leaving: false,
+            gone: false,
+            named: 0,
+            shared,
+        };
+        session.client.sender.buffer.extend_from_slice(b"Z\0\0\0\x05I");
+        session
+    }
+
+    /// Serves until the client leaves or something breaks.
+    async fn live(mut self) {
+        let end = self.serve().await;
+        self.trail.logout();
+        match &end {
+            Err(End::Fatal(fields)) if !self.gone => {
+                tracing::debug!(sqlstate = fields.sqlstate(), "a session ends");
+                self.client.sender.fatal(fields).await;
+            }
+            Err(End::Fatal(_)) => {}
+            // A client that does not read its last answers is not waited for.
+            Ok(()) | Err(End::Quiet) => drop(timeout(LAST_WORDS, self.last_answers()).await),
+        }
+        self.upstream.sender.terminate();
+        // The server finds out by itself where this cannot be written.
+        let _ = timeout(LAST_WORDS, self.upstream.sender.write_all()).await;
+    }
+
+    /// What is still to be written to the client, each row behind its record.
+    async fn last_answers(&mut self) -> Result<(), End> {
+        while !self.gone && !self.client.sender.buffer.is_empty() {
+            if self.client.sender.write_all().await.is_err() {
+                break;
+            }
+            if let Some(ticket) = self.client.sender.waits_for() {
+                self.shared.journal.written(ticket).await?;
+                self.client.sender.is_written();
+            }
+        }
+        Ok(())
+    }
+
+    async fn serve(&mut self) -> Result<(), End> {
+        loop {
+            self.read_client().await?;
+            self.wait().await?;
+            self.read_server()?;
+            self.end_if_told()?;
+        }
+    }
+
+    /// Waits until one of the sockets, the journal or the process has something new.
+    async fn wait(&mut self) -> Result<(), End> {
+        if self.gone {
+            self.client.sender.discard_held();
+            self.client.sender.buffer.clear();
+        }
+        let held = self.client.sender.waits_for();
+        let can_send = self.client.sender.sendable() > 0;
+        let may_listen = !self.leaving
+            && self.upstream.sender.pending() < HIGH_WATER
+            && self.client.receiver.buffer.len() < self.wanted();
+        let has_room = self.client.sender.buffer.len() < HIGH_WATER;
+        tokio::select! {
+            biased;
+            written = self.client.sender.write_some(), if can_send => {
+                if written.is_err() {
+                    self.gone = true;
+                    self.leave();
+                }
+            }
+            written = self.upstream.sender.write_some(), if self.upstream.sender.pending() > 0 => written?,
+            filled = self.upstream.receiver.fill(), if has_room => match filled {
+                Ok(()) => {}
+                Err(UpstreamError::Closed) if self.leaving => return Err(End::Quiet),
+                Err(error) => return Err(error.into()),
+            },
+            filled = self.client.receiver.fill(), if may_listen => match filled {
+                Ok(true) => {}
+                Ok(false) | Err(_) => self.leave(),
+            },
+            written = journal_has(&self.shared, held), if held.is_some() => {
+                written?;
+                self.client.sender.is_written();
+            }
+            _ = self.phase.changed() => {}
+        }
+        Ok(())
+    }
+
+    /// How much of the client's data to have in hand before none more is read: a whole frame.
+    fn wanted(&self) -> usize {
+        match crate::wire::frame::peek(&self.client.receiver.buffer) {
+            Ok(Some(header)) => header.total.max(HIGH_WATER),
+            Ok(None) | Err(_) => HIGH_WATER,
+        }
+    }
+
+    /// The client is gone. The server carries out what it was sent, then hangs up.
+    fn leave(&mut self) {
+        if !self.leaving {
+            self.leaving = true;
+            self.upstream.sender.terminate();
+        }
+    }
+
+    /// The process is about to end: so do sessions, when they have nothing open.
+    fn end_if_told(&mut self) -> Result<(), End> {
+        let open = self.settings.block() != Block::None || !self.responses.is_empty() || self.unsynced;
+        match *self.phase.borrow() {
+            Phase::Serving => Ok(()),
+            Phase::Draining if open => Ok(()),
+            Phase::Draining | Phase::Ending => Err(End::Fatal(fatal(
+                "57P01",
+                "terminating connection due to administrator command",
+            ))),
+        }
+    }
+
+    /// Nothing is owed and nothing is open between client and server but perhaps a transaction block.
+    fn is_at_rest(&self) -> bool {
+        self.responses.is_empty() && !self.unsynced && !self.copying_in && self.passing == 0
+    }
+
+    /// A name of ours for a prepared statement.
+    fn own_name(&mut self) -> String {
+        self.named += 1;
+        format!("pgpurpose_{}", self.named)
+    }
+}
+
+async fn journal_has(shared: &Shared, ticket: Option<crate::audit::Ticket>) -> Result<(), AuditUnavailable> {
+    match ticket {
+        Some(ticket) => shared.journal.written(ticket).await,
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

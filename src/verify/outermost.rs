@@ -31,8 +31,12 @@ impl Applier<'_> {
             Wrapper::Rows(_) => 1,
         });
         for wrapper in wrappers {
-            let opened = self.take(|k| matches!(k, EditKind::WrapOpen(w) if *w == wrapper)).is_some();
-            let closed = self.take(|k| matches!(k, EditKind::WrapClose(w) if *w == wrapper)).is_some();
+            let opened = self
+                .take(|k| matches!(k, EditKind::WrapOpen(w) if *w == wrapper))
+                .is_some();
+            let closed = self
+                .take(|k| matches!(k, EditKind::WrapClose(w) if *w == wrapper))
+                .is_some();
             let (before, after) = wrapper.texts();
             let text = format!("{before}SELECT \"{HERE}\"{after}");
             let whole = select(&text).and_then(|whole| put(whole, std::mem::take(node), is_select_here));
@@ -74,7 +78,9 @@ impl Applier<'_> {
             return;
         };
         for (r, row) in source.values_lists.iter_mut().enumerate() {
-            let Some(NodeEnum::List(list)) = &mut row.node else { continue };
+            let Some(NodeEnum::List(list)) = &mut row.node else {
+                continue;
+            };
             for (i, value) in list.items.iter_mut().enumerate() {
                 self.check(value, &CheckPlace::Value { row: r, item: i });
             }
@@ -103,13 +109,18 @@ impl Applier<'_> {
 
     fn check(&mut self, value: &mut pb::Node, at: &CheckPlace) {
         let edit = self.take(|k| matches!(k, EditKind::CheckOpen { place, .. } if place == at));
-        let Some(EditKind::CheckOpen { before, after, .. }) = edit else { return };
+        let Some(EditKind::CheckOpen { before, after, .. }) = edit else {
+            return;
+        };
         let text = format!("SELECT {before}\"{HERE}\"{after}");
         let checked = expression(&text).and_then(|whole| put(whole, std::mem::take(value), is_column_here));
         if let Some(checked) = self.keep(checked) {
             *value = checked;
         }
-        if self.take(|k| matches!(k, EditKind::CheckClose { place } if place == at)).is_none() {
+        if self
+            .take(|k| matches!(k, EditKind::CheckClose { place } if place == at))
+            .is_none()
+        {
             self.keep(differs::<()>("a check's edits do not belong together"));
         }
     }
@@ -117,7 +128,9 @@ impl Applier<'_> {
 
 /// The only output of a generated SELECT.
 fn expression(text: &str) -> Result<pb::Node> {
-    let Some(NodeEnum::SelectStmt(mut one)) = select(text)?.node else { return differs("a check is no expression") };
+    let Some(NodeEnum::SelectStmt(mut one)) = select(text)?.node else {
+        return differs("a check is no expression");
+    };
     match (one.target_list.pop().and_then(|n| n.node), one.target_list.is_empty()) {
         (Some(NodeEnum::ResTarget(target)), true) if target.name.is_empty() && one.from_clause.is_empty() => {
             target.val.map_or_else(|| differs("a check is empty"), |v| Ok(*v))
@@ -128,9 +141,17 @@ fn expression(text: &str) -> Result<pb::Node> {
 
 /// Puts `own` where the generated tree says, which must be at one place.
 fn put(mut whole: pb::Node, own: pb::Node, here: fn(&pb::Node) -> bool) -> Result<pb::Node> {
-    let mut putter = Put { own: Some(own), here, places: 0 };
+    let mut putter = Put {
+        own: Some(own),
+        here,
+        places: 0,
+    };
     whole.edit(&mut putter)?;
-    if putter.places == 1 { Ok(whole) } else { differs("a generated text has not one place for the client's") }
+    if putter.places == 1 {
+        Ok(whole)
+    } else {
+        differs("a generated text has not one place for the client's")
+    }
 }
 
 struct Put {
@@ -165,11 +186,15 @@ fn is_column_here(node: &pb::Node) -> bool {
 }
 
 fn is_select_here(node: &pb::Node) -> bool {
-    let Some(NodeEnum::SelectStmt(select)) = &node.node else { return false };
+    let Some(NodeEnum::SelectStmt(select)) = &node.node else {
+        return false;
+    };
     match select.target_list.as_slice() {
-        [pb::Node { node: Some(NodeEnum::ResTarget(target)) }] => {
-            target.val.as_deref().is_some_and(is_column_here) && select.from_clause.is_empty()
-        }
+        [
+            pb::Node {
+                node: Some(NodeEnum::ResTarget(target)),
+            },
+        ] => target.val.as_deref().is_some_and(is_column_here) && select.from_clause.is_empty(),
         _ => false,
     }
 }

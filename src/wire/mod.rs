@@ -29,6 +29,9 @@ pub enum ProtocolError {
     /// The server sent something that we do not know.
     #[error("unknown message type {0} from the server")]
     UnknownBackend(u8),
+    /// The server sent something that nothing asked for.
+    #[error("unexpected message from the server")]
+    Unexpected,
     /// The server sent a message whose body is not of its form.
     #[error("malformed message of type {0} from the server")]
     MalformedBackend(char),

@@ -46,7 +46,10 @@ impl<'a> From<'a> {
         select: &pb::SelectStmt,
         planned: &Planned<'_>,
     ) -> Result<Self, Refused> {
-        let mut from = Self { items: Vec::new(), merged: Vec::new() };
+        let mut from = Self {
+            items: Vec::new(),
+            merged: Vec::new(),
+        };
         let mut conditions = Vec::new();
         for item in &select.from_clause {
             from.item(reading, item, planned, &mut conditions)?;
@@ -93,7 +96,11 @@ impl<'a> From<'a> {
 
     fn table(&mut self, reading: &Reading<'a, '_>, range: &pb::RangeVar, planned: &Planned<'_>) -> Result<(), Refused> {
         let at = Some(range.location);
-        let used = reading.resolved.relations.iter().find(|r| i32::try_from(r.location) == Ok(range.location));
+        let used = reading
+            .resolved
+            .relations
+            .iter()
+            .find(|r| i32::try_from(r.location) == Ok(range.location));
         let relation = used.and_then(|used| reading.planner.env.catalog.relation_by_oid(used.oid));
         let Some(relation) = relation else {
             return Err(reading.refuse("WITH is not served", at));
@@ -111,9 +118,16 @@ impl<'a> From<'a> {
             RelationKind::View if view_has_subject(reading, relation, planned) => {
                 return Err(reading.refuse("views of tables with people's rows are not served", at));
             }
-            RelationKind::Table | RelationKind::PartitionedTable | RelationKind::MaterializedView
-            | RelationKind::ForeignTable | RelationKind::View | RelationKind::Sequence | RelationKind::CompositeType
-            | RelationKind::Other => decision.and_then(|d| subject_key(reading.planner.policy, &reading.purpose.name, d)),
+            RelationKind::Table
+            | RelationKind::PartitionedTable
+            | RelationKind::MaterializedView
+            | RelationKind::ForeignTable
+            | RelationKind::View
+            | RelationKind::Sequence
+            | RelationKind::CompositeType
+            | RelationKind::Other => {
+                decision.and_then(|d| subject_key(reading.planner.policy, &reading.purpose.name, d))
+            }
         };
         let subject = match subject {
             None => None,
@@ -140,7 +154,9 @@ impl<'a> From<'a> {
     /// The columns of USING: their equality must not fail.
     fn merge(&mut self, reading: &Reading<'_, '_>, name: &str) -> Result<(), Refused> {
         let columns: Vec<&Column> = self.items.iter().filter_map(|i| i.relation.column(name)).collect();
-        let fits = columns.iter().all(|a| columns.iter().all(|b| predicate::comparable(reading, "=", a, b)));
+        let fits = columns
+            .iter()
+            .all(|a| columns.iter().all(|b| predicate::comparable(reading, "=", a, b)));
         if columns.len() < 2 || !fits {
             return Err(reading.refuse("its USING compares columns in a way that may fail", None));
         }
@@ -184,7 +200,9 @@ impl<'a> From<'a> {
         if found.iter().any(|(item, index)| item.others.contains(index)) {
             return Err(reading.refuse("it uses a column about another person than its row", at));
         }
-        let Some(column) = item.relation.columns.get(index) else { return Ok(None) };
+        let Some(column) = item.relation.columns.get(index) else {
+            return Ok(None);
+        };
         let sql = match parts.as_slice() {
             [name] => quote::ident(name),
             [.., table, name] => format!("{}.{}", quote::ident(table), quote::ident(name)),
@@ -196,7 +214,9 @@ impl<'a> From<'a> {
 
 /// Columns that name a person of their own, unless they are hidden.
 fn about_others(reading: &Reading<'_, '_>, decision: &TableDecision) -> Vec<usize> {
-    let Some(rule) = reading.planner.policy.tables.get(&decision.table) else { return Vec::new() };
+    let Some(rule) = reading.planner.policy.tables.get(&decision.table) else {
+        return Vec::new();
+    };
     let columns = decision.columns.iter().enumerate();
     columns
         .filter(|(_, column)| {
@@ -215,7 +235,14 @@ fn view_has_subject(reading: &Reading<'_, '_>, view: &Relation, planned: &Planne
             decision.is_some_and(|d| subject_key(reading.planner.policy, &reading.purpose.name, d).is_some())
         };
         resolved.relations.iter().any(|r| has(r.oid))
-            || resolved.views.values().any(|view| below(reading, &view.resolved, planned))
+            || resolved
+                .views
+                .values()
+                .any(|view| below(reading, &view.resolved, planned))
     }
-    reading.resolved.views.get(&view.oid).is_none_or(|view| below(reading, &view.resolved, planned))
+    reading
+        .resolved
+        .views
+        .get(&view.oid)
+        .is_none_or(|view| below(reading, &view.resolved, planned))
 }

@@ -12,16 +12,70 @@ use super::from::From;
 use super::{Reading, predicate};
 
 const AGGREGATES: [&str; 24] = [
-    "count", "sum", "avg", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp", "bool_and",
-    "bool_or", "every", "corr", "covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept",
-    "regr_r2", "regr_slope", "regr_sxx", "regr_sxy", "regr_syy",
+    "count",
+    "sum",
+    "avg",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "variance",
+    "var_pop",
+    "var_samp",
+    "bool_and",
+    "bool_or",
+    "every",
+    "corr",
+    "covar_pop",
+    "covar_samp",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_count",
+    "regr_intercept",
+    "regr_r2",
+    "regr_slope",
+    "regr_sxx",
+    "regr_sxy",
+    "regr_syy",
 ];
 
 /// Functions of one row that may be applied to a statistic.
 const SCALARS: [&str; 36] = [
-    "abs", "ceil", "ceiling", "floor", "round", "trunc", "sign", "sqrt", "power", "exp", "ln", "log", "mod", "div",
-    "concat", "concat_ws", "format", "lower", "upper", "initcap", "length", "char_length", "left", "right", "substr",
-    "substring", "btrim", "ltrim", "rtrim", "lpad", "rpad", "to_char", "date_trunc", "date_part", "extract", "to_date",
+    "abs",
+    "ceil",
+    "ceiling",
+    "floor",
+    "round",
+    "trunc",
+    "sign",
+    "sqrt",
+    "power",
+    "exp",
+    "ln",
+    "log",
+    "mod",
+    "div",
+    "concat",
+    "concat_ws",
+    "format",
+    "lower",
+    "upper",
+    "initcap",
+    "length",
+    "char_length",
+    "left",
+    "right",
+    "substr",
+    "substring",
+    "btrim",
+    "ltrim",
+    "rtrim",
+    "lpad",
+    "rpad",
+    "to_char",
+    "date_trunc",
+    "date_part",
+    "extract",
+    "to_date",
 ];
 
 /// `timestamp`, `timestamptz` of `pg_type.dat`.
@@ -34,7 +88,13 @@ pub(super) fn read(
     from: &From<'_>,
     select: &pb::SelectStmt,
 ) -> Result<Vec<Vec<String>>, Refused> {
-    let mut outputs = Outputs { reading, from, keys: Vec::new(), arguments: Vec::new(), aggregates: 0 };
+    let mut outputs = Outputs {
+        reading,
+        from,
+        keys: Vec::new(),
+        arguments: Vec::new(),
+        aggregates: 0,
+    };
     let mut named = Vec::new();
     // The names that PostgreSQL gives, unless a star made more columns than items.
     let names = &reading.resolved.outputs;
@@ -98,7 +158,9 @@ impl Outputs<'_, '_, '_> {
             return Ok(false);
         };
         let unit = constant_text(unit).is_some_and(|unit| predicate::is_unit(&unit));
-        let Ok(Tree::ColumnRef(reference)) = Tree::of(value) else { return Ok(false) };
+        let Ok(Tree::ColumnRef(reference)) = Tree::of(value) else {
+            return Ok(false);
+        };
         let found = self.from.column(self.reading, reference)?;
         Ok(unit && is_plain(call) && found.is_some_and(|f| TIMESTAMPS.contains(&f.column.type_oid)))
     }
@@ -124,7 +186,9 @@ impl Outputs<'_, '_, '_> {
             return Err(self.reading.refuse("its ORDER BY is not understood", None));
         };
         let (Some(value), []) = (sort.node.as_deref(), sort.use_op.as_slice()) else {
-            return Err(self.reading.refuse("its ORDER BY is not understood", Some(sort.location)));
+            return Err(self
+                .reading
+                .refuse("its ORDER BY is not understood", Some(sort.location)));
         };
         let is_output = match Tree::of(value) {
             Ok(Tree::AConst(constant)) => by_place(constant, named).is_some(),
@@ -149,8 +213,15 @@ impl Outputs<'_, '_, '_> {
             Tree::ColumnRef(reference) => Err(self.reading.refuse(none, Some(reference.location))),
             Tree::AConst(_) | Tree::ParamRef(_) | Tree::SqlvalueFunction(_) | Tree::String(_) => Ok(()),
             Tree::TypeCast(cast) => cast.arg.as_deref().map_or(Ok(()), |arg| self.behind_groups(arg)),
-            Tree::AExpr(_) | Tree::BoolExpr(_) | Tree::CaseExpr(_) | Tree::CaseWhen(_) | Tree::CoalesceExpr(_)
-            | Tree::MinMaxExpr(_) | Tree::NullTest(_) | Tree::BooleanTest(_) | Tree::List(_) => {
+            Tree::AExpr(_)
+            | Tree::BoolExpr(_)
+            | Tree::CaseExpr(_)
+            | Tree::CaseWhen(_)
+            | Tree::CoalesceExpr(_)
+            | Tree::MinMaxExpr(_)
+            | Tree::NullTest(_)
+            | Tree::BooleanTest(_)
+            | Tree::List(_) => {
                 let mut children: Vec<Tree<'_>> = Vec::new();
                 tree.each_child(&mut |child| {
                     children.push(child);
@@ -182,13 +253,17 @@ impl Outputs<'_, '_, '_> {
         if SCALARS.contains(&name) && is_plain(call) && !call.agg_distinct && !call.agg_star {
             return call.args.iter().try_for_each(|arg| self.behind_groups(arg));
         }
-        Err(self.reading.refuse(&format!("{name} is not on the list of statistics"), at))
+        Err(self
+            .reading
+            .refuse(&format!("{name} is not on the list of statistics"), at))
     }
 
     fn aggregate(&mut self, name: &str, call: &pb::FuncCall) -> Result<(), Refused> {
         let at = Some(call.location);
         if !is_plain(call) {
-            return Err(self.reading.refuse("FILTER, OVER and ORDER BY in an aggregate are not served", at));
+            return Err(self
+                .reading
+                .refuse("FILTER, OVER and ORDER BY in an aggregate are not served", at));
         }
         if call.agg_distinct && name != "count" {
             return Err(self.reading.refuse("DISTINCT is served in count only", at));
@@ -245,13 +320,17 @@ fn erased(node: &pb::Node) -> pb::Node {
 }
 
 fn by_place<'n>(constant: &pb::AConst, named: &[(&str, &'n pb::Node)]) -> Option<&'n pb::Node> {
-    let Some(pb::a_const::Val::Ival(number)) = &constant.val else { return None };
+    let Some(pb::a_const::Val::Ival(number)) = &constant.val else {
+        return None;
+    };
     let index = usize::try_from(number.ival).ok()?.checked_sub(1)?;
     named.get(index).map(|(_, value)| *value)
 }
 
 fn by_name<'n>(reference: &pb::ColumnRef, named: &[(&str, &'n pb::Node)]) -> Option<&'n pb::Node> {
-    let [only] = reference.fields.as_slice() else { return None };
+    let [only] = reference.fields.as_slice() else {
+        return None;
+    };
     let name = string_of(only)?;
     named.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
 }

@@ -19,11 +19,34 @@ const TIMES: [Oid; 3] = [1082, 1114, 1184];
 
 /// Types whose constants are read while the statement is planned.
 const TYPES: [&str; 16] = [
-    "bool", "date", "float4", "float8", "int2", "int4", "int8", "interval", "numeric", "text", "time", "timestamp",
-    "timestamptz", "uuid", "varchar", "bpchar",
+    "bool",
+    "date",
+    "float4",
+    "float8",
+    "int2",
+    "int4",
+    "int8",
+    "interval",
+    "numeric",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "uuid",
+    "varchar",
+    "bpchar",
 ];
 
-const UNITS: [&str; 8] = ["microsecond", "second", "minute", "hour", "day", "week", "month", "year"];
+const UNITS: [&str; 8] = [
+    "microsecond",
+    "second",
+    "minute",
+    "hour",
+    "day",
+    "week",
+    "month",
+    "year",
+];
 
 /// What is compared.
 enum Operand<'a> {
@@ -36,7 +59,9 @@ enum Operand<'a> {
 
 /// Refuses a condition that may fail.
 pub(super) fn row_condition(reading: &Reading<'_, '_>, from: &From<'_>, node: &pb::Node) -> Result<(), Refused> {
-    let Ok(tree) = Tree::of(node) else { return Err(reading.refuse("its condition is not understood", None)) };
+    let Ok(tree) = Tree::of(node) else {
+        return Err(reading.refuse("its condition is not understood", None));
+    };
     match tree {
         Tree::BoolExpr(b) => b.args.iter().try_for_each(|arg| row_condition(reading, from, arg)),
         Tree::AConst(_) | Tree::ParamRef(_) => Ok(()),
@@ -84,7 +109,11 @@ fn comparison(reading: &Reading<'_, '_>, from: &From<'_>, e: &pb::AExpr) -> Resu
         Kind::AexprBetween | Kind::AexprNotBetween | Kind::AexprBetweenSym | Kind::AexprNotBetweenSym => &["<=", ">="],
         Kind::AexprLike | Kind::AexprIlike => return like(reading, &left, e),
         Kind::AexprOpAny if operator == "=" && is_parameter(&right) => &["="],
-        Kind::AexprOp | Kind::AexprOpAny | Kind::AexprOpAll | Kind::AexprNullif | Kind::AexprSimilar
+        Kind::AexprOp
+        | Kind::AexprOpAny
+        | Kind::AexprOpAll
+        | Kind::AexprNullif
+        | Kind::AexprSimilar
         | Kind::Undefined => return Err(failing()),
     };
     for node in right {
@@ -111,7 +140,9 @@ fn like(reading: &Reading<'_, '_>, left: &Operand<'_>, e: &pb::AExpr) -> Result<
 }
 
 fn operand<'a>(reading: &Reading<'_, '_>, from: &From<'a>, node: Option<&pb::Node>) -> Result<Operand<'a>, Refused> {
-    let Some(node) = node else { return Err(may_fail(reading, None)) };
+    let Some(node) = node else {
+        return Err(may_fail(reading, None));
+    };
     if is_constant(reading, node) {
         return Ok(Operand::Constant);
     }
@@ -132,7 +163,10 @@ fn is_constant(reading: &Reading<'_, '_>, node: &pb::Node) -> bool {
     match Tree::of(node) {
         Ok(Tree::AConst(_) | Tree::ParamRef(_)) => true,
         Ok(Tree::TypeCast(cast)) => {
-            let plain = matches!(cast.arg.as_deref().map(Tree::of), Some(Ok(Tree::AConst(_) | Tree::ParamRef(_))));
+            let plain = matches!(
+                cast.arg.as_deref().map(Tree::of),
+                Some(Ok(Tree::AConst(_) | Tree::ParamRef(_)))
+            );
             plain && cast.type_name.as_ref().is_some_and(|name| is_builtin(reading, name))
         }
         _ => false,
@@ -168,9 +202,10 @@ fn is_clock(reading: &Reading<'_, '_>, node: &pb::Node) -> bool {
                 && e.rexpr.as_deref().is_some_and(|right| is_step(reading, right))
         }
         Ok(Tree::TypeCast(cast)) => {
-            let date = cast.type_name.as_ref().is_some_and(|name| {
-                is_builtin(reading, name) && name.names.last().and_then(string_of) == Some("date")
-            });
+            let date = cast
+                .type_name
+                .as_ref()
+                .is_some_and(|name| is_builtin(reading, name) && name.names.last().and_then(string_of) == Some("date"));
             date && cast.arg.as_deref().is_some_and(|arg| is_clock(reading, arg))
         }
         _ => false,
@@ -195,21 +230,31 @@ pub(super) fn is_unit(unit: &str) -> bool {
 /// A number of days below 100,000, or an interval such as `'3 months'`.
 fn is_step(reading: &Reading<'_, '_>, node: &pb::Node) -> bool {
     match Tree::of(node) {
-        Ok(Tree::AConst(pb::AConst { val: Some(pb::a_const::Val::Ival(days)), .. })) => days.ival.abs() < 100_000,
+        Ok(Tree::AConst(pb::AConst {
+            val: Some(pb::a_const::Val::Ival(days)),
+            ..
+        })) => days.ival.abs() < 100_000,
         Ok(Tree::TypeCast(cast)) => {
             let interval = cast.type_name.as_ref().is_some_and(|name| {
                 is_builtin(reading, name)
                     && name.names.last().and_then(string_of) == Some("interval")
                     && name.typmods.is_empty()
             });
-            interval && cast.arg.as_deref().and_then(constant_text).is_some_and(|text| is_short_interval(&text))
+            interval
+                && cast
+                    .arg
+                    .as_deref()
+                    .and_then(constant_text)
+                    .is_some_and(|text| is_short_interval(&text))
         }
         _ => false,
     }
 }
 
 fn is_short_interval(text: &str) -> bool {
-    let Some((number, unit)) = text.split_once(' ') else { return false };
+    let Some((number, unit)) = text.split_once(' ') else {
+        return false;
+    };
     let digits = (1..=4).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
     digits && UNITS.contains(&unit.strip_suffix('s').unwrap_or(unit))
 }
@@ -229,7 +274,9 @@ fn total(reading: &Reading<'_, '_>, operator: &str, left: &Operand<'_>, right: &
 /// Whether an operator cannot fail between the values of two columns.
 pub(super) fn comparable(reading: &Reading<'_, '_>, operator: &str, a: &Column, b: &Column) -> bool {
     let type_of = |c: &Column| reading.planner.env.catalog.type_by_oid(c.type_oid);
-    let (Some(left), Some(right)) = (type_of(a), type_of(b)) else { return false };
+    let (Some(left), Some(right)) = (type_of(a), type_of(b)) else {
+        return false;
+    };
     if left.kind == TypeKind::Enum {
         return left.oid == right.oid && matches!(operator, "=" | "<>");
     }

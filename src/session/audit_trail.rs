@@ -1,0 +1,136 @@
+//! The session's side of the journal: builds events, remembers nothing.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use uuid::Uuid;
+
+use crate::audit::{
+    AuditUnavailable, Event, Journal, PolicyStamp, Recorded, SessionFacts, SqlState, StatementEvent, SubjectHash,
+    Ticket,
+};
+use crate::pipeline::Facts;
+use crate::verify::Verified;
+
+use super::request::Request;
+use super::responses::Running;
+
+/// One session's way to the journal.
+#[derive(Debug)]
+pub struct Trail {
+    journal: Journal,
+    session: Arc<SessionFacts>,
+    subject_key: Vec<u8>,
+    since: Instant,
+}
+
+impl Trail {
+    /// A session's.
+    pub fn new(journal: Journal, session: Arc<SessionFacts>, subject_key: Vec<u8>) -> Self {
+        Self {
+            journal,
+            session,
+            subject_key,
+            since: Instant::now(),
+        }
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The session's facts.
+    pub fn session(&self) -> &Arc<SessionFacts> {
+        &self.session
+    }
+
+    /// A statement that is about to run.
+    ///
+    /// # Errors
+    /// The audit cannot be written.
+    pub fn statement(
+        &self,
+        verified: &Arc<Verified>,
+        request: &Request<'_>,
+        facts: Facts,
+        policy: &Arc<PolicyStamp>,
+        cursor_of: Option<Uuid>,
+    ) -> Result<(Recorded, Ticket), AuditUnavailable> {
+        let event = self.event(request, facts, policy, cursor_of);
+        self.journal.record(Arc::clone(verified), event)
+    }
+
+    /// A statement that is refused. What stands in its place may be sent whatever the journal says.
+    pub fn refused(
+        &self,
+        request: &Request<'_>,
+        facts: Facts,
+        policy: &Arc<PolicyStamp>,
+    ) -> (Recorded, Option<Ticket>) {
+        match self.journal.refuse(self.event(request, facts, policy, None)) {
+            Ok((recorded, ticket)) => (recorded, Some(ticket)),
+            Err(AuditUnavailable) => (Recorded::refusal(), None),
+        }
+    }
+
+    /// A text that is parsed and does not run.
+    ///
+    /// # Errors
+    /// The audit cannot be written.
+    pub fn prepare(&self, verified: &Arc<Verified>) -> Result<Recorded, AuditUnavailable> {
+        self.journal.prepare(Arc::clone(verified))
+    }
+
+    /// A statement ended.
+    pub fn completed(&self, running: &Running, sqlstate: Option<&str>) {
+        let Some(ticket) = running.ticket else { return };
+        self.journal.note(Event::Completed {
+            of: ticket.id(),
+            rows: running.rows,
+            bytes: running.bytes,
+            duration_us: microseconds(running.started),
+            sqlstate: sqlstate.map(SqlState::new),
+            groups_left_out: None,
+        });
+    }
+
+    /// The client left.
+    pub fn logout(&self) {
+        self.journal.note(Event::Logout {
+            session: Arc::clone(&self.session),
+            duration_us: microseconds(self.since),
+        });
+    }
+
+    fn event(
+        &self,
+        request: &Request<'_>,
+        facts: Facts,
+        policy: &Arc<PolicyStamp>,
+        cursor_of: Option<Uuid>,
+    ) -> StatementEvent {
+        let declaration = &request.declared.declaration;
+        let admission = request.admission();
+        StatementEvent {
+            session: Arc::clone(&self.session),
+            actor: declaration.actor.clone(),
+            purpose: declaration.purpose.clone(),
+            declared_via: request.declared.via,
+            reason: declaration.reason.clone(),
+            legal_basis: admission.and_then(|a| a.purpose().legal_basis),
+            recipient: admission.and_then(|a| a.recipient()).map(|r| r.name.clone()),
+            subject: declaration
+                .subject
+                .as_deref()
+                .map(|s| SubjectHash::new(&self.subject_key, s)),
+            facts,
+            policy: Arc::clone(policy),
+            cursor_of,
+        }
+    }
+}
+
+fn microseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,161 @@
+//! What the client sends, message by message: waits where an answer under way could change what a
+//! message means, else hands it to the protocol it belongs to.
+
+use crate::pipeline::Refusal;
+use crate::wire::frame::{self, Frame};
+use crate::wire::frontend::{Frontend, FrontendKind};
+
+use super::refusal::{self, fatal};
+use super::responses::{Sent, What};
+use super::{End, HIGH_WATER, Session};
+
+impl Session {
+    /// Takes what the client has sent, as far as it may be acted on now.
+    pub(super) async fn read_client(&mut self) -> Result<(), End> {
+        while !self.leaving && self.upstream.sender.pending() < HIGH_WATER {
+            let Some(header) = frame::peek(&self.client.receiver.buffer)? else {
+                break;
+            };
+            let kind = FrontendKind::of(header.tag)?;
+            if self.must_wait(kind) {
+                self.nudge();
+                break;
+            }
+            let Some(frame) = frame::take(&mut self.client.receiver.buffer, frame::client_limit)? else {
+                break;
+            };
+            self.take(kind, frame).await?;
+        }
+        Ok(())
+    }
+
+    /// An answer under way could change what the message means.
+    fn must_wait(&self, kind: FrontendKind) -> bool {
+        if self.copying_in {
+            return false;
+        }
+        if self.responses.may_copy_in() {
+            return kind != FrontendKind::Terminate;
+        }
+        match kind {
+            FrontendKind::Query => !self.skipping && (self.responses.may_change() || self.responses.may_divide()),
+            FrontendKind::Parse
+            | FrontendKind::Bind
+            | FrontendKind::Describe
+            | FrontendKind::Close
+            | FrontendKind::Execute => !self.skipping && self.responses.may_change(),
+            FrontendKind::Flush
+            | FrontendKind::Sync
+            | FrontendKind::Terminate
+            | FrontendKind::CopyData
+            | FrontendKind::CopyDone
+            | FrontendKind::CopyFail
+            | FrontendKind::FunctionCall => false,
+        }
+    }
+
+    /// Makes the server answer what it was sent.
+    fn nudge(&mut self) {
+        if self.unflushed {
+            self.upstream.sender.flush();
+            self.unflushed = false;
+        }
+    }
+
+    async fn take(&mut self, kind: FrontendKind, frame: Frame) -> Result<(), End> {
+        if self.copying_in {
+            return self.take_copy(kind, &frame);
+        }
+        if self.skipping && (kind.is_extended() || matches!(kind, FrontendKind::Query | FrontendKind::FunctionCall)) {
+            return Ok(());
+        }
+        let message = match Frontend::read(kind, frame) {
+            Ok(message) => message,
+            Err(error) => {
+                let refusal = refusal::malformed(&error);
+                match kind.is_extended() {
+                    true => self.fail_extended(&refusal),
+                    false => self.fail_simple(&refusal),
+                }
+                return Ok(());
+            }
+        };
+        match message {
+            Frontend::Query(text) => self.query(&text).await,
+            Frontend::Parse(parse) => self.parse(parse).await,
+            Frontend::Bind(bind) => self.bind(bind).await,
+            Frontend::Describe(target, name) => self.describe(target, &name).await,
+            Frontend::Close(target, name) => {
+                self.close(target, name);
+                Ok(())
+            }
+            Frontend::Execute(portal, max_rows) => self.execute(&portal, max_rows).await,
+            Frontend::Flush => {
+                self.upstream.sender.flush();
+                self.unflushed = false;
+                Ok(())
+            }
+            Frontend::Sync => {
+                self.sync();
+                Ok(())
+            }
+            Frontend::Terminate => {
+                self.leave();
+                Ok(())
+            }
+            // Sent before the client learned that its COPY failed.
+            Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_) => Ok(()),
+            Frontend::FunctionCall => {
+                self.fail_simple(&refusal::postgresql("0A000", "the function call message is not served"));
+                Ok(())
+            }
+        }
+    }
+
+    fn sync(&mut self) {
+        self.upstream.sender.sync();
+        let mut sent = Sent::new(What::Sync);
+        sent.changes = self.settings.changes_at_sync() || self.responses.may_change();
+        sent.transactional = self.responses.may_divide();
+        self.responses.push(sent);
+        self.skipping = false;
+        self.unsynced = false;
+        self.own_unsynced = false;
+        self.unflushed = false;
+    }
+
+    /// COPY data, and what PostgreSQL passes over meanwhile.
+    fn take_copy(&mut self, kind: FrontendKind, frame: &Frame) -> Result<(), End> {
+        match kind {
+            FrontendKind::CopyData => self.upstream.sender.copy_frame(&frame.bytes),
+            FrontendKind::CopyDone => {
+                self.upstream.sender.copy_done();
+                self.copying_in = false;
+                self.unflushed = true;
+            }
+            FrontendKind::CopyFail => {
+                self.upstream.sender.copy_frame(&frame.bytes);
+                self.copying_in = false;
+                self.unflushed = true;
+            }
+            FrontendKind::Flush | FrontendKind::Sync => {}
+            FrontendKind::Terminate => self.leave(),
+            FrontendKind::Query
+            | FrontendKind::Parse
+            | FrontendKind::Bind
+            | FrontendKind::Describe
+            | FrontendKind::Close
+            | FrontendKind::Execute
+            | FrontendKind::FunctionCall => {
+                let message = format!("unexpected message type 0x{:02X} during COPY from stdin", frame.tag);
+                return Err(End::Fatal(fatal("08P01", message)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The contact of the rules in force.
+    pub(super) fn error_fields(&self, refusal: &Refusal, text: Option<&super::text::Text>) -> crate::wire::ErrorFields {
+        refusal::fields(refusal, text, self.rules.policy.contact.as_deref())
+    }
+}

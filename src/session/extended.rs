@@ -1,0 +1,410 @@
+//! The extended query protocol: Parse, Bind, Describe, Execute, Close. The purpose is fixed at Bind.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::audit::{AuditUnavailable, Recorded};
+use crate::pipeline::Refusal;
+use crate::sql::{Command, ConfigValue};
+use crate::wire::frontend::{Bind, Parse, Target};
+
+use super::planning::{Examined, Inner, cursor_of, tag_refusal};
+use super::prepared::{Origin, Planned, Portal, Prepared};
+use super::refusal;
+use super::request::Request;
+use super::responses::{Running, Sent, What};
+use super::settings::Followed;
+use super::simple::{audit_unavailable, facts_of, rows_of, writes};
+use super::text::Text;
+use super::{End, Session};
+
+/// Under this name no statement is ever prepared: what is parsed under it is sure to fail.
+const NEVER: &str = "pgpurpose_refused";
+
+/// A prepared statement in the form that the current declaration gives it.
+struct Form<'p> {
+    upstream_name: String,
+    planned: Planned,
+    inner: Inner,
+    request: Request<'p>,
+    text: Text,
+}
+
+impl Session {
+    /// Parse
+    pub(super) async fn parse(&mut self, parse: Parse) -> Result<(), End> {
+        self.refresh().await?;
+        let policy = Arc::clone(&self.rules.policy);
+        let text = match Text::new(&parse.text) {
+            Ok(text) => text,
+            Err(error) => {
+                let request = self.request(&policy, &self.settings, &[]);
+                self.refuse_parse(&parse.name, &tag_refusal(&error), None, &request);
+                return Ok(());
+            }
+        };
+        let Examined { mut requests, verdict } = self.examine(&text, &policy).await?;
+        let request = match requests.pop() {
+            Some(request) if requests.is_empty() => request,
+            Some(_) | None => {
+                let message = "cannot insert multiple commands into a prepared statement";
+                self.fail_parse(&parse.name, &refusal::postgresql("42601", message), None);
+                return Ok(());
+            }
+        };
+        let plan = match verdict {
+            Ok((plan, _)) => plan,
+            Err(refusal) => {
+                self.refuse_parse(&parse.name, &refusal, Some(&text), &request);
+                return Ok(());
+            }
+        };
+        let Ok(recorded) = self.trail.prepare(&plan.verified) else {
+            self.fail_parse(&parse.name, &audit_unavailable(), None);
+            return Ok(());
+        };
+        self.upstream.sender.parse(&parse.name, &recorded, &parse.types);
+        let prepared = Arc::new(Prepared {
+            text,
+            origin: Origin::Parse(parse.types),
+            base: Planned { plan, index: 0 },
+            ground: request.declared.ground(),
+            versions: (self.rules.version, self.catalog.current().version),
+            search_path: self.settings.get(Followed::SearchPath).value.clone(),
+            variants: Mutex::default(),
+        });
+        self.statements.sent(parse.name.clone(), Some(Arc::clone(&prepared)));
+        self.sent(Sent::new(What::Parse {
+            name: parse.name,
+            statement: Some(prepared),
+            named: true,
+        }));
+        Ok(())
+    }
+
+    /// Bind
+    pub(super) async fn bind(&mut self, bind: Bind) -> Result<(), End> {
+        let policy = Arc::clone(&self.rules.policy);
+        let Some(form) = self.form(&bind.statement, &policy).await? else {
+            return Ok(());
+        };
+        self.upstream.sender.bind(&bind.portal, &form.upstream_name, &bind.rest);
+        let mut portal = Portal::new(
+            form.text,
+            form.planned,
+            form.request.declared.ground(),
+            self.rules.version,
+        );
+        portal.parameters = read_parameters(portal.planned.command(), &bind);
+        portal.inner = form.inner;
+        let portal = Arc::new(portal);
+        self.portals.sent(bind.portal, Some(Arc::clone(&portal)));
+        self.sent(Sent::new(What::Bind(portal)));
+        Ok(())
+    }
+
+    /// Describe
+    pub(super) async fn describe(&mut self, target: Target, name: &str) -> Result<(), End> {
+        match target {
+            Target::Statement => {
+                let policy = Arc::clone(&self.rules.policy);
+                let Some(form) = self.form(name, &policy).await? else {
+                    return Ok(());
+                };
+                self.upstream.sender.describe(target, &form.upstream_name);
+                let rows_of = rows_of(&form.planned.plan, form.inner);
+                self.sent(Sent::new(What::DescribeStatement {
+                    planned: form.planned,
+                    rows_of,
+                    text: form.text,
+                }));
+            }
+            Target::Portal => {
+                let Some(portal) = self.portals.get(name).cloned() else {
+                    self.fail_extended(&no_portal(name));
+                    return Ok(());
+                };
+                let policy = Arc::clone(&self.rules.policy);
+                let request = self.request_of(&portal, &policy);
+                if let Err(refusal) = self.may_read(&portal, &request.declared.ground()) {
+                    self.refuse_extended(&refusal, Some(&portal.text), &request);
+                    return Ok(());
+                }
+                self.upstream.sender.describe(target, name);
+                self.sent(Sent::new(What::DescribePortal(portal)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Close. The statements that we prepared for the client's go with it.
+    pub(super) fn close(&mut self, target: Target, name: String) {
+        let ours = match target {
+            Target::Statement => self
+                .statements
+                .get(&name)
+                .map(|p| p.variant_names())
+                .unwrap_or_default(),
+            Target::Portal => Vec::new(),
+        };
+        for ours in ours {
+            self.upstream.sender.close(Target::Statement, &ours);
+            self.sent(Sent::new(What::Close { target, named: false }).own());
+        }
+        self.upstream.sender.close(target, &name);
+        match target {
+            Target::Statement => self.statements.sent(name, None),
+            Target::Portal => self.portals.sent(name, None),
+        }
+        self.sent(Sent::new(What::Close { target, named: true }));
+    }
+
+    /// Execute
+    pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), End> {
+        let started = Instant::now();
+        let Some(portal) = self.portals.get(name).cloned() else {
+            self.fail_extended(&no_portal(name));
+            return Ok(());
+        };
+        let policy = Arc::clone(&self.rules.policy);
+        let request = self.request_of(&portal, &policy);
+        if let Err(refusal) = self.may_execute(&portal, &request) {
+            self.refuse_extended(&refusal, Some(&portal.text), &request);
+            return Ok(());
+        }
+        let planned = portal.planned.clone();
+        let Some(command) = planned.command().cloned() else {
+            return self.execute_empty(name, max_rows, portal, started);
+        };
+        let inner = portal.inner.clone();
+        let facts = facts_of(&planned.plan, planned.index, &inner);
+        let cursor = portal.opened.get().copied().or_else(|| cursor_of(&inner, &[]));
+        let stamp = &self.rules.stamp;
+        let Ok((recorded, ticket)) = self
+            .trail
+            .statement(&planned.plan.verified, &request, facts, stamp, cursor)
+        else {
+            self.fail_extended(&audit_unavailable());
+            return Ok(());
+        };
+        portal.opened.get_or_init(|| ticket.id());
+        if writes(&planned.plan, planned.index, &inner) {
+            self.trail.journal().written(ticket).await?;
+        }
+        self.upstream.sender.execute(name, max_rows, &recorded);
+        let gives = self.gives(&command, &planned, &request, &portal.text, true, Some(ticket.id()));
+        let running = Running {
+            gives,
+            rows_of: rows_of(&planned.plan, inner),
+            planned: Some(planned),
+            text: Some(portal.text.clone()),
+            ticket: Some(ticket),
+            started,
+            rows: 0,
+            bytes: 0,
+            command: command.clone(),
+        };
+        let copies_in = matches!(command, Command::CopyIn);
+        let sent = Sent::new(What::Execute(Box::new(running), portal)).running(std::iter::once(&command));
+        self.sent(sent);
+        if copies_in {
+            // Until the server has said whether it takes data, nothing else may follow.
+            self.upstream.sender.flush();
+            self.unflushed = false;
+        }
+        Ok(())
+    }
+
+    /// The empty statement: nothing runs, nothing is told.
+    fn execute_empty(&mut self, name: &str, max_rows: i32, portal: Arc<Portal>, started: Instant) -> Result<(), End> {
+        let Ok(recorded) = self.trail.prepare(&portal.planned.plan.verified) else {
+            self.fail_extended(&audit_unavailable());
+            return Ok(());
+        };
+        self.upstream.sender.execute(name, max_rows, &recorded);
+        let running = Running::nothing(started);
+        self.sent(Sent::new(What::Execute(Box::new(running), portal)));
+        Ok(())
+    }
+
+    fn may_execute(&self, portal: &Portal, request: &Request<'_>) -> Result<(), Arc<Refusal>> {
+        self.may_read(portal, &request.declared.ground())?;
+        if let Some(statement) = portal.planned.statement() {
+            request.may_run(&statement.command, &statement.facts)?;
+        }
+        match &portal.inner {
+            Inner::Cursor(cursor) => self.may_read(cursor, &request.declared.ground()),
+            Inner::Itself | Inner::Prepared(_) | Inner::Earlier(_) => Ok(()),
+        }
+    }
+
+    /// The statement of that name as the current declaration has it, prepared upstream; `None`: it
+    /// was refused in its place.
+    async fn form<'p>(&mut self, name: &str, policy: &'p crate::policy::Policy) -> Result<Option<Form<'p>>, End> {
+        let Some(prepared) = self.statements.get(name).cloned() else {
+            self.fail_extended(&no_statement(name));
+            return Ok(None);
+        };
+        if prepared.origin == Origin::Among {
+            let request = self.request_for(&prepared.text, policy);
+            return Ok(self.form_among(name, &prepared, request));
+        }
+        let Examined { mut requests, verdict } = self.examine(&prepared.text, policy).await?;
+        let request = requests
+            .pop()
+            .unwrap_or_else(|| self.request_for(&prepared.text, policy));
+        let found = verdict.and_then(|(plan, inner)| {
+            let planned = Planned { plan, index: 0 };
+            let inner = inner.into_iter().next().unwrap_or(Inner::Itself);
+            let upstream_name = self.name_of(name, &prepared, &planned)?;
+            Ok((upstream_name, planned, inner))
+        });
+        match found {
+            Ok((upstream_name, planned, inner)) => Ok(Some(Form {
+                upstream_name,
+                planned,
+                inner,
+                request,
+                text: prepared.text.clone(),
+            })),
+            Err(refusal) => {
+                self.refuse_extended(&refusal, None, &request);
+                Ok(None)
+            }
+        }
+    }
+
+    fn form_among<'p>(&mut self, name: &str, prepared: &Arc<Prepared>, request: Request<'p>) -> Option<Form<'p>> {
+        match self.current_form(name, prepared, &request) {
+            Ok((planned, upstream_name)) => Some(Form {
+                upstream_name,
+                planned,
+                inner: Inner::Itself,
+                request,
+                text: prepared.text.clone(),
+            }),
+            Err(refusal) => {
+                self.refuse_extended(&refusal, None, &request);
+                None
+            }
+        }
+    }
+
+    /// The name under which PostgreSQL knows just that text of a prepared statement.
+    pub(super) fn name_of(
+        &mut self,
+        name: &str,
+        prepared: &Arc<Prepared>,
+        planned: &Planned,
+    ) -> Result<String, Arc<Refusal>> {
+        if planned.outgoing() == prepared.base.outgoing() {
+            return Ok(name.to_owned());
+        }
+        match &prepared.origin {
+            Origin::Parse(types) => self.variant(prepared, planned, types),
+            Origin::Alone | Origin::Among => Err(super::planning::prepared_elsewhere(prepared)),
+        }
+    }
+
+    /// Prepares a statement once more, under a name of ours, unless that was done before.
+    fn variant(&mut self, prepared: &Arc<Prepared>, planned: &Planned, types: &[u32]) -> Result<String, Arc<Refusal>> {
+        if let Some(name) = prepared.variant(planned.outgoing()) {
+            return Ok(name);
+        }
+        let recorded = self
+            .trail
+            .prepare(&planned.plan.verified)
+            .map_err(|AuditUnavailable| Arc::new(*audit_unavailable()))?;
+        let name = self.own_name();
+        self.upstream.sender.parse(&name, &recorded, types);
+        prepared.add_variant(planned.outgoing(), name.clone());
+        self.responses.push(
+            Sent::new(What::Parse {
+                name: name.clone(),
+                statement: Some(Arc::clone(prepared)),
+                named: false,
+            })
+            .own(),
+        );
+        self.unflushed = true;
+        self.own_unsynced = true;
+        Ok(name)
+    }
+
+    fn request_of<'p>(&self, portal: &Portal, policy: &'p crate::policy::Policy) -> Request<'p> {
+        self.request_for(&portal.text, policy)
+    }
+
+    /// Of a text of one statement. Tags that disagree were refused when it was read.
+    fn request_for<'p>(&self, text: &Text, policy: &'p crate::policy::Policy) -> Request<'p> {
+        let tags = text.sql.tags_in(0..usize::MAX).unwrap_or_default();
+        self.request(policy, &self.settings, &tags)
+    }
+
+    fn sent(&mut self, sent: Sent) {
+        self.responses.push(sent);
+        self.unflushed = true;
+        self.unsynced = true;
+    }
+
+    fn refuse_parse(&mut self, name: &str, refusal: &Refusal, text: Option<&Text>, request: &Request<'_>) {
+        let (recorded, _) = self.trail.refused(request, (*refusal.facts).clone(), &self.rules.stamp);
+        self.send_failing_parse(name, &recorded, refusal, text);
+    }
+
+    /// A Parse that fails as PostgreSQL's own would, under the client's name: so that the unnamed
+    /// statement is gone, and a named one is not begun.
+    fn fail_parse(&mut self, name: &str, refusal: &Refusal, text: Option<&Text>) {
+        self.send_failing_parse(name, &Recorded::refusal(), refusal, text);
+    }
+
+    fn refuse_extended(&mut self, refusal: &Refusal, text: Option<&Text>, request: &Request<'_>) {
+        let (recorded, _) = self.trail.refused(request, (*refusal.facts).clone(), &self.rules.stamp);
+        self.send_failing_parse(NEVER, &recorded, refusal, text);
+    }
+
+    /// A message of the extended protocol that is answered with an error in its place.
+    pub(super) fn fail_extended(&mut self, refusal: &Refusal) {
+        self.send_failing_parse(NEVER, &Recorded::refusal(), refusal, None);
+    }
+
+    fn send_failing_parse(&mut self, name: &str, recorded: &Recorded, refusal: &Refusal, text: Option<&Text>) {
+        self.upstream.sender.parse(name, recorded, &[]);
+        let fields = self.error_fields(refusal, text);
+        let what = What::Parse {
+            name: name.to_owned(),
+            statement: None,
+            named: false,
+        };
+        self.sent(Sent::new(what).failing(fields));
+    }
+}
+
+/// The parameters that a set_config reads, as text.
+fn read_parameters(command: Option<&Command>, bind: &Bind) -> Vec<Option<String>> {
+    let Some(Command::SetConfig(calls)) = command else {
+        return Vec::new();
+    };
+    let reads = |n: usize| {
+        calls
+            .iter()
+            .any(|c| matches!(c.value, ConfigValue::Parameter(p) if usize::from(p) == n + 1))
+    };
+    let text = |bytes: &bytes::Bytes| String::from_utf8(bytes.to_vec()).ok();
+    bind.values
+        .iter()
+        .enumerate()
+        .map(|(n, value)| value.as_ref().filter(|_| reads(n)).and_then(text))
+        .collect()
+}
+
+fn no_statement(name: &str) -> Box<Refusal> {
+    match name {
+        "" => refusal::postgresql("26000", "unnamed prepared statement does not exist"),
+        name => refusal::postgresql("26000", format!("prepared statement \"{name}\" does not exist")),
+    }
+}
+
+fn no_portal(name: &str) -> Box<Refusal> {
+    refusal::postgresql("34000", format!("portal \"{name}\" does not exist"))
+}

@@ -1,0 +1,156 @@
+//! What one statement declares, and whether it is admitted: asked of the policy at every execution.
+
+use time::OffsetDateTime;
+
+use crate::audit::DeclaredVia;
+use crate::catalog::Catalog;
+use crate::pipeline::{self, Facts, Outcome, Refusal, Standing};
+use crate::policy::{Admission, Code, Declaration, Denial, PlanVariant, Policy};
+use crate::sql::{Command, Tag};
+
+use super::settings::{Followed, Settings, Source};
+
+/// A declaration and the way in which its purpose came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// What was declared.
+    pub declaration: Declaration,
+    /// How the purpose was declared, if one was.
+    pub via: Option<DeclaredVia>,
+}
+
+impl Declared {
+    /// From a statement's tags, and where they are silent from the settings in force.
+    pub fn new(settings: &Settings, tags: &[&Tag]) -> Self {
+        let tag = |key: &str| tags.iter().find(|t| t.key == key).map(|t| t.value.clone());
+        let said = |text: String| Some(text).filter(|t| !t.is_empty());
+        let choose = |key: &str, setting| match tag(key) {
+            Some(text) => said(text),
+            None => said(settings.get(setting).as_text().to_owned()),
+        };
+        let purpose = choose("purpose", Followed::Purpose);
+        let via = purpose.as_ref().map(|_| match tag("purpose") {
+            Some(_) => DeclaredVia::Comment,
+            None => match settings.get(Followed::Purpose).source {
+                Source::Local => DeclaredVia::SetLocal,
+                Source::Session => DeclaredVia::Set,
+                Source::Startup => DeclaredVia::Startup,
+                Source::RoleDefault => DeclaredVia::RoleDefault,
+            },
+        });
+        Self {
+            declaration: Declaration {
+                purpose,
+                reason: choose("reason", Followed::Reason),
+                subject: choose("subject", Followed::Subject),
+                actor: choose("actor", Followed::Actor),
+            },
+            via,
+        }
+    }
+
+    /// What a cursor must be read under as it was opened.
+    pub fn ground(&self) -> Ground {
+        Ground {
+            purpose: self.declaration.purpose.clone(),
+            subject: self.declaration.subject.clone(),
+        }
+    }
+}
+
+/// The part of a declaration on which the rows of an open cursor depend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ground {
+    purpose: Option<String>,
+    subject: Option<String>,
+}
+
+/// The part of a plan's key that tells how a statement stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum StandingKey {
+    /// Admitted for this purpose.
+    Admitted(String, PlanVariant),
+    /// No purpose.
+    Undeclared,
+    /// This purpose, refused for this reason, in these words.
+    Inadmissible(String, Code, String),
+}
+
+/// A declaration with the policy's answer.
+#[derive(Debug)]
+pub struct Request<'p> {
+    /// What was declared.
+    pub declared: Declared,
+    answer: Result<Admission<'p>, Denial>,
+}
+
+impl<'p> Request<'p> {
+    /// Asks the policy.
+    pub fn new(
+        policy: &'p Policy,
+        catalog: &Catalog,
+        role: &str,
+        declared: Declared,
+        subject_in_force: &str,
+        now: OffsetDateTime,
+    ) -> Self {
+        let answer = pipeline::admit(policy, catalog, role, &declared.declaration, subject_in_force, now);
+        Self { declared, answer }
+    }
+
+    /// For the core.
+    pub fn standing(&self) -> Standing<'_> {
+        match &self.answer {
+            Ok(admission) => Standing::Admitted(*admission),
+            Err(denial) if self.declared.declaration.purpose.is_none() => Standing::Undeclared(denial),
+            Err(denial) => Standing::Inadmissible(denial),
+        }
+    }
+
+    /// For the plan cache.
+    pub fn key(&self) -> StandingKey {
+        match (&self.answer, &self.declared.declaration.purpose) {
+            (Ok(admission), _) => StandingKey::Admitted(admission.purpose().name.clone(), admission.plan_variant()),
+            (Err(_), None) => StandingKey::Undeclared,
+            (Err(denial), Some(purpose)) => {
+                StandingKey::Inadmissible(purpose.clone(), denial.code, denial.message.clone())
+            }
+        }
+    }
+
+    /// The admission, for the audit.
+    pub fn admission(&self) -> Option<&Admission<'p>> {
+        self.answer.as_ref().ok()
+    }
+
+    /// Asks again before an execution: what was planned under a purpose that has since expired, or
+    /// lost its reason, does not run.
+    ///
+    /// # Errors
+    /// The denial, as a refusal of a statement with these facts.
+    pub fn may_run(&self, command: &Command, planned: &Facts) -> Result<(), std::sync::Arc<Refusal>> {
+        match &self.answer {
+            Ok(_) => Ok(()),
+            Err(_) if self.declared.declaration.purpose.is_none() || !command.needs_admission() => Ok(()),
+            Err(denial) => Err(std::sync::Arc::new(Refusal {
+                code: denial.code,
+                sqlstate: "42501",
+                message: denial.message.clone(),
+                detail: denial.detail.clone(),
+                hint: denial.hint.clone(),
+                position: None,
+                facts: Box::new(refused_facts(planned, denial.code)),
+                stale_catalog: false,
+            })),
+        }
+    }
+}
+
+/// The facts of a planned statement that is refused all the same.
+pub fn refused_facts(planned: &Facts, code: Code) -> Facts {
+    Facts {
+        outcome: Outcome::Refuse,
+        code: Some(code),
+        ..planned.clone()
+    }
+}

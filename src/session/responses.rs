@@ -1,0 +1,265 @@
+//! What was sent to the server and is not answered yet, in order: tells what its answers mean.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::audit::Ticket;
+use crate::sql::Command;
+use crate::wire::ErrorFields;
+use crate::wire::frontend::Target;
+
+use super::prepared::{Planned, Portal, Prepared};
+use super::text::Text;
+
+/// One execution of a statement, from its record to its completion.
+#[derive(Debug)]
+pub struct Running {
+    /// What it does to the session.
+    pub command: Command,
+    /// The statement itself; none for an empty query.
+    pub planned: Option<Planned>,
+    /// Of EXECUTE and FETCH, the statement whose rows come back.
+    pub rows_of: Option<Planned>,
+    /// The client's text.
+    pub text: Option<Text>,
+    /// Its record.
+    pub ticket: Option<Ticket>,
+    /// When it arrived.
+    pub started: Instant,
+    /// Rows that were forwarded.
+    pub rows: u64,
+    /// Bytes that were forwarded.
+    pub bytes: u64,
+    /// What becomes known by name when it completes.
+    pub gives: Gives,
+}
+
+impl Running {
+    /// The execution of an empty statement.
+    pub fn nothing(started: Instant) -> Self {
+        Self {
+            command: Command::Select,
+            planned: None,
+            rows_of: None,
+            text: None,
+            ticket: None,
+            started,
+            rows: 0,
+            bytes: 0,
+            gives: Gives::Nothing,
+        }
+    }
+}
+
+/// What a completed SQL command gives a name to.
+#[derive(Debug, Clone)]
+pub enum Gives {
+    /// Nothing.
+    Nothing,
+    /// PREPARE
+    Prepared(Arc<Prepared>),
+    /// DECLARE
+    Cursor(Arc<Portal>),
+}
+
+/// A message that was sent.
+#[derive(Debug)]
+pub enum What {
+    /// Parse
+    Parse {
+        /// The client's name, or ours.
+        name: String,
+        /// What the name will mean; for a name of ours, what it is a variant of; none: it is sure to
+        /// fail.
+        statement: Option<Arc<Prepared>>,
+        /// The table of names waits for the answer.
+        named: bool,
+    },
+    /// Bind
+    Bind(Arc<Portal>),
+    /// Close
+    Close {
+        /// Of which kind of name.
+        target: Target,
+        /// The table of names waits for the answer.
+        named: bool,
+    },
+    /// Describe of a statement
+    DescribeStatement {
+        /// The statement.
+        planned: Planned,
+        /// Whose rows it gives, if not its own.
+        rows_of: Option<Planned>,
+        /// The client's text.
+        text: Text,
+    },
+    /// Describe of a portal
+    DescribePortal(Arc<Portal>),
+    /// Execute
+    Execute(Box<Running>, Arc<Portal>),
+    /// A simple query with these statements, those that are done taken off.
+    Query(VecDeque<Running>),
+    /// Sync
+    Sync,
+}
+
+/// A message that was sent and is not answered yet.
+#[derive(Debug)]
+pub struct Sent {
+    /// Which.
+    pub what: What,
+    /// It is ours: its answer is not the client's.
+    pub own: bool,
+    /// When it is answered, followed settings, names or the catalog may differ.
+    pub changes: bool,
+    /// It begins, ends or divides transactions.
+    pub transactional: bool,
+    /// It may turn the connection round for COPY FROM.
+    pub copies_in: bool,
+    /// It was sent in order to fail: this stands for the server's error.
+    pub instead: Option<Box<ErrorFields>>,
+    /// A simple query that failed: only its ReadyForQuery is to come.
+    pub failed: bool,
+}
+
+impl Sent {
+    /// A message of the client that changes nothing by itself.
+    pub fn new(what: What) -> Self {
+        Self {
+            what,
+            own: false,
+            changes: false,
+            transactional: false,
+            copies_in: false,
+            instead: None,
+            failed: false,
+        }
+    }
+
+    /// One of ours.
+    #[must_use]
+    pub fn own(mut self) -> Self {
+        self.own = true;
+        self
+    }
+
+    /// One that is sent in order to fail.
+    #[must_use]
+    pub fn failing(mut self, instead: ErrorFields) -> Self {
+        self.instead = Some(Box::new(instead));
+        self
+    }
+
+    /// One that runs these commands.
+    #[must_use]
+    pub fn running<'c>(mut self, commands: impl Iterator<Item = &'c Command>) -> Self {
+        for command in commands {
+            self.changes |= changes(command);
+            self.transactional |= matches!(command, Command::Transaction(_));
+            self.copies_in |= matches!(command, Command::CopyIn);
+        }
+        self
+    }
+}
+
+/// Whether settings, names or the catalog may differ afterwards.
+fn changes(command: &Command) -> bool {
+    match command {
+        Command::Prepare { .. } | Command::Deallocate(_) | Command::Declare { .. } | Command::Close(_) => true,
+        Command::Select
+        | Command::Write
+        | Command::SetConfig(_)
+        | Command::Set(_)
+        | Command::SetCharacteristics
+        | Command::Reset(_)
+        | Command::ResetAll
+        | Command::Show(_)
+        | Command::Transaction(_)
+        | Command::Discard(_)
+        | Command::Execute { .. }
+        | Command::Fetch { .. }
+        | Command::Explain
+        | Command::CopyOut
+        | Command::CopyIn
+        | Command::Ddl
+        | Command::Refused => command.changes_settings(),
+    }
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub struct Responses {
+    queue: VecDeque<Sent>,
+    changes: usize,
+    transactional: usize,
+    copies_in: usize,
+}
+
+impl Responses {
+    /// A message was sent.
+    pub fn push(&mut self, sent: Sent) {
+        self.changes += usize::from(sent.changes);
+        self.transactional += usize::from(sent.transactional);
+        self.copies_in += usize::from(sent.copies_in);
+        self.queue.push_back(sent);
+    }
+
+    /// The oldest, which the server answers now.
+    pub fn front(&mut self) -> Option<&mut Sent> {
+        self.queue.front_mut()
+    }
+
+    /// The oldest is answered.
+    pub fn pop(&mut self) -> Option<Sent> {
+        let sent = self.queue.pop_front()?;
+        self.changes -= usize::from(sent.changes);
+        self.transactional -= usize::from(sent.transactional);
+        self.copies_in -= usize::from(sent.copies_in);
+        Some(sent)
+    }
+
+    /// The oldest has turned the connection round; a simple query may do so again.
+    pub fn copy_has_begun(&mut self) {
+        let Some(sent) = self.queue.front_mut() else { return };
+        let again = match &sent.what {
+            What::Query(statements) => statements.iter().skip(1).any(|r| matches!(r.command, Command::CopyIn)),
+            What::Parse { .. }
+            | What::Bind(_)
+            | What::Close { .. }
+            | What::DescribeStatement { .. }
+            | What::DescribePortal(_)
+            | What::Execute(..)
+            | What::Sync => false,
+        };
+        if sent.copies_in && !again {
+            sent.copies_in = false;
+            self.copies_in -= 1;
+        }
+    }
+
+    /// Nothing is owed.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// How many are owed.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Something under way may change what a statement means.
+    pub fn may_change(&self) -> bool {
+        self.changes > 0
+    }
+
+    /// Something under way begins, ends or divides transactions.
+    pub fn may_divide(&self) -> bool {
+        self.transactional > 0
+    }
+
+    /// Something under way may ask the client for COPY data.
+    pub fn may_copy_in(&self) -> bool {
+        self.copies_in > 0
+    }
+}

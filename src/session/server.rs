@@ -1,0 +1,466 @@
+//! What the server sends: told apart by what was sent to it, in order. Rows pass in bulk, undecoded.
+
+use bytes::Buf;
+
+use crate::pipeline::HiddenOrigin;
+use crate::sql::{Command, DiscardTarget};
+use crate::wire::backend::{self, TransactionStatus};
+use crate::wire::frontend::Target;
+use crate::wire::{BackendKind, ErrorFields, Frame, ProtocolError, encode, frame};
+
+use super::errors::{self, About};
+use super::prepared::Planned;
+use super::refusal::fatal;
+use super::responses::{Gives, Running, Sent, What};
+use super::{End, Session};
+
+impl Session {
+    /// Takes what the server has sent.
+    pub(super) fn read_server(&mut self) -> Result<(), End> {
+        loop {
+            self.pass_rows()?;
+            if self.passing > 0 {
+                return Ok(());
+            }
+            let Some(frame) = frame::take(&mut self.upstream.receiver.buffer, frame::server_limit)? else {
+                return Ok(());
+            };
+            self.answer(frame)?;
+        }
+    }
+
+    /// Hands on whole runs of rows, and the part of a row that has arrived.
+    fn pass_rows(&mut self) -> Result<(), End> {
+        let buffer = &self.upstream.receiver.buffer;
+        let mut end = self.passing.min(buffer.len());
+        self.passing -= end;
+        let mut rows = 0;
+        while self.passing == 0 {
+            let Some(header) = frame::peek(buffer.get(end..).unwrap_or_default())? else {
+                break;
+            };
+            if !matches!(header.tag, b'D' | b'd') {
+                break;
+            }
+            rows += 1;
+            let here = header.total.min(buffer.len() - end);
+            end += here;
+            self.passing = header.total - here;
+        }
+        if end == 0 {
+            return Ok(());
+        }
+        let running = match self.responses.front() {
+            Some(Sent {
+                what: What::Execute(running, _),
+                own: false,
+                ..
+            }) => Some(&mut **running),
+            Some(Sent {
+                what: What::Query(running),
+                own: false,
+                ..
+            }) => running.front_mut(),
+            Some(_) | None => None,
+        };
+        let Some(running) = running else {
+            return Err(unexpected(BackendKind::DataRow));
+        };
+        running.rows += rows;
+        running.bytes += end as u64;
+        if let Some(ticket) = running.ticket {
+            self.client.sender.hold_for(ticket);
+        }
+        let rows = self.upstream.receiver.buffer.get(..end).unwrap_or_default();
+        self.client.sender.buffer.extend_from_slice(rows);
+        self.upstream.receiver.buffer.advance(end);
+        Ok(())
+    }
+
+    /// A whole message that is no row.
+    fn answer(&mut self, frame: Frame) -> Result<(), End> {
+        let kind = BackendKind::of(frame.tag)?;
+        match kind {
+            BackendKind::ParseComplete
+            | BackendKind::BindComplete
+            | BackendKind::CloseComplete
+            | BackendKind::NoData
+            | BackendKind::ParameterDescription
+            | BackendKind::RowDescription => self.described(kind, &frame),
+            BackendKind::CommandComplete | BackendKind::EmptyQueryResponse | BackendKind::PortalSuspended => {
+                self.completed(kind, &frame)
+            }
+            BackendKind::CopyInResponse => {
+                self.copying_in = true;
+                self.responses.copy_has_begun();
+                self.pass(&frame);
+                Ok(())
+            }
+            BackendKind::CopyOutResponse | BackendKind::CopyDone => {
+                self.pass(&frame);
+                Ok(())
+            }
+            BackendKind::ReadyForQuery => self.ready(&frame),
+            BackendKind::ErrorResponse => self.failed(&frame),
+            BackendKind::NoticeResponse => self.noticed(&frame),
+            BackendKind::ParameterStatus => self.parameter(&frame),
+            // Nobody listens: LISTEN is refused.
+            BackendKind::NotificationResponse => Ok(()),
+            BackendKind::Authentication
+            | BackendKind::BackendKeyData
+            | BackendKind::CopyData
+            | BackendKind::CopyBothResponse
+            | BackendKind::DataRow
+            | BackendKind::FunctionCallResponse
+            | BackendKind::NegotiateProtocolVersion => Err(unexpected(kind)),
+        }
+    }
+
+    fn pass(&mut self, frame: &Frame) {
+        self.client.sender.buffer.extend_from_slice(&frame.bytes);
+    }
+
+    /// Answers that tell of names and forms.
+    fn described(&mut self, kind: BackendKind, frame: &Frame) -> Result<(), End> {
+        let Some(sent) = self.responses.front() else {
+            return Err(unexpected(kind));
+        };
+        let own = sent.own;
+        let done = match (&sent.what, kind) {
+            (
+                What::Parse {
+                    statement: Some(_),
+                    named,
+                    ..
+                },
+                BackendKind::ParseComplete,
+            ) => {
+                if *named {
+                    self.statements.confirm();
+                }
+                true
+            }
+            (What::Bind(_), BackendKind::BindComplete) => {
+                self.portals.confirm();
+                true
+            }
+            (What::Close { target, named }, BackendKind::CloseComplete) => {
+                match (target, named) {
+                    (Target::Statement, true) => self.statements.confirm(),
+                    (Target::Portal, true) => self.portals.confirm(),
+                    (Target::Statement | Target::Portal, false) => {}
+                }
+                true
+            }
+            (What::DescribeStatement { .. }, BackendKind::ParameterDescription) => false,
+            (What::DescribeStatement { .. } | What::DescribePortal(_), BackendKind::NoData) => true,
+            (What::DescribeStatement { planned, rows_of, .. }, BackendKind::RowDescription) => {
+                check_origins(frame, [Some(planned), rows_of.as_ref()])?;
+                true
+            }
+            (What::DescribePortal(portal), BackendKind::RowDescription) => {
+                check_origins(frame, [Some(&portal.planned), portal.inner.planned()])?;
+                true
+            }
+            (What::Query(running), BackendKind::RowDescription) => {
+                let Some(running) = running.front() else {
+                    return Err(unexpected(kind));
+                };
+                check_origins(frame, [running.planned.as_ref(), running.rows_of.as_ref()])?;
+                false
+            }
+            (
+                What::Parse { .. }
+                | What::Bind(_)
+                | What::Close { .. }
+                | What::DescribeStatement { .. }
+                | What::DescribePortal(_)
+                | What::Execute(..)
+                | What::Query(_)
+                | What::Sync,
+                _,
+            ) => return Err(unexpected(kind)),
+        };
+        if done {
+            self.responses.pop();
+        }
+        if !own {
+            self.pass(frame);
+        }
+        Ok(())
+    }
+
+    /// A statement ended, or paused.
+    fn completed(&mut self, kind: BackendKind, frame: &Frame) -> Result<(), End> {
+        self.copying_in = false;
+        self.pass(frame);
+        let Some(sent) = self.responses.front() else {
+            return Err(unexpected(kind));
+        };
+        match &mut sent.what {
+            What::Execute(..) => {
+                let Some(Sent {
+                    what: What::Execute(running, portal),
+                    ..
+                }) = self.responses.pop()
+                else {
+                    return Err(unexpected(kind));
+                };
+                if kind != BackendKind::EmptyQueryResponse && portal.first_effect() {
+                    self.settings.completed(&running.command, &|n| portal.parameter(n));
+                    self.effect(&running);
+                }
+                self.trail.completed(&running, None);
+                Ok(())
+            }
+            What::Query(statements) => match (statements.pop_front(), kind) {
+                (Some(running), BackendKind::CommandComplete) => {
+                    self.settings.completed(&running.command, &|_| None);
+                    self.effect(&running);
+                    self.trail.completed(&running, None);
+                    Ok(())
+                }
+                (None, BackendKind::EmptyQueryResponse) => Ok(()),
+                (Some(_) | None, _) => Err(unexpected(kind)),
+            },
+            What::Parse { .. }
+            | What::Bind(_)
+            | What::Close { .. }
+            | What::DescribeStatement { .. }
+            | What::DescribePortal(_)
+            | What::Sync => Err(unexpected(kind)),
+        }
+    }
+
+    /// What a completed command means for names and the catalog.
+    fn effect(&mut self, running: &Running) {
+        match (&running.command, &running.gives) {
+            (Command::Prepare { name }, Gives::Prepared(prepared)) => {
+                self.statements.insert(name.clone(), prepared.clone());
+            }
+            (Command::Declare { name, .. }, Gives::Cursor(portal)) => {
+                self.portals.insert(name.clone(), portal.clone());
+            }
+            (Command::Deallocate(Some(name)), _) => {
+                self.statements.remove(name);
+            }
+            (Command::Deallocate(None), _) => self.statements.retain(|name, _| name.is_empty()),
+            (Command::Close(Some(name)), _) => {
+                self.portals.remove(name);
+            }
+            (Command::Close(None), _) => self.portals.retain(|_, _| false),
+            (Command::Discard(DiscardTarget::All), _) => {
+                self.statements.retain(|name, _| name.is_empty());
+                self.portals.retain(|_, _| false);
+                self.catalog.changed();
+            }
+            (Command::Discard(DiscardTarget::Temp) | Command::Ddl, _) => self.catalog.changed(),
+            _ => {}
+        }
+    }
+
+    fn ready(&mut self, frame: &Frame) -> Result<(), End> {
+        let Some(sent) = self.responses.pop() else {
+            return Err(unexpected(BackendKind::ReadyForQuery));
+        };
+        match &sent.what {
+            What::Sync => {}
+            What::Query(left) if left.is_empty() || sent.failed => {}
+            What::Query(_)
+            | What::Parse { .. }
+            | What::Bind(_)
+            | What::Close { .. }
+            | What::DescribeStatement { .. }
+            | What::DescribePortal(_)
+            | What::Execute(..) => return Err(unexpected(BackendKind::ReadyForQuery)),
+        }
+        let status = TransactionStatus::read(&frame.body())?;
+        self.settings.ready(status)?;
+        if status == TransactionStatus::Idle {
+            self.portals.retain(|_, portal| portal.hold);
+            self.catalog.transaction_ended();
+        }
+        if !sent.own {
+            self.pass(frame);
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, frame: &Frame) -> Result<(), End> {
+        let fields = ErrorFields::read(frame.body())?;
+        self.copying_in = false;
+        if fields.is_fatal() {
+            let fields = errors::rebuild(&fields, About::default());
+            return Err(End::Fatal(fields));
+        }
+        if matches!(fields.sqlstate(), "42P01" | "42703" | "42883" | "3F000") {
+            self.catalog.missed();
+        }
+        self.settings.failed();
+        let told = match self.responses.front() {
+            None => errors::rebuild(&fields, About::default()),
+            Some(sent) => match sent.instead.take() {
+                // The failure that was meant; any other, as of an aborted transaction, speaks for itself.
+                Some(instead) if fields.sqlstate() == "42P01" => {
+                    self.catalog.not_missed();
+                    *instead
+                }
+                Some(_) | None => errors::rebuild(&fields, sent.about()),
+            },
+        };
+        encode::error(&mut self.client.sender.buffer, &told);
+        self.skip_to_sync(fields.sqlstate());
+        Ok(())
+    }
+
+    /// After an error the server passes over all that was sent, up to the Sync; within a simple query,
+    /// to its end.
+    fn skip_to_sync(&mut self, sqlstate: &str) {
+        let mut failing = true;
+        loop {
+            match self.responses.front() {
+                None => {
+                    self.skipping = true;
+                    return;
+                }
+                Some(Sent { what: What::Sync, .. }) => return,
+                Some(
+                    sent @ Sent {
+                        what: What::Query(_), ..
+                    },
+                ) if failing => {
+                    sent.failed = true;
+                    let What::Query(statements) = &mut sent.what else {
+                        return;
+                    };
+                    let statements = std::mem::take(statements);
+                    for (index, running) in statements.iter().enumerate() {
+                        self.trail
+                            .completed(running, Some(if index == 0 { sqlstate } else { "25P02" }));
+                    }
+                    return;
+                }
+                Some(_) => {}
+            }
+            if let Some(sent) = self.responses.pop() {
+                self.skipped(&sent, if failing { sqlstate } else { "25P02" }, failing);
+            }
+            failing = false;
+        }
+    }
+
+    /// A message that failed, or was passed over.
+    fn skipped(&mut self, sent: &Sent, sqlstate: &str, failing: bool) {
+        match &sent.what {
+            What::Parse { name, statement, named } => {
+                if *named {
+                    self.statements.forget();
+                }
+                if failing && name.is_empty() {
+                    // PostgreSQL drops the unnamed statement before it reads the new one.
+                    self.statements.remove("");
+                }
+                if let (Some(statement), false) = (statement, named) {
+                    statement.drop_variant(name);
+                }
+            }
+            What::Bind(_) => self.portals.forget(),
+            What::Close {
+                target: Target::Statement,
+                named: true,
+            } => self.statements.forget(),
+            What::Close {
+                target: Target::Portal,
+                named: true,
+            } => self.portals.forget(),
+            What::Execute(running, _) => self.trail.completed(running, Some(sqlstate)),
+            What::Query(statements) => statements.iter().for_each(|r| self.trail.completed(r, Some(sqlstate))),
+            What::Close { named: false, .. }
+            | What::DescribeStatement { .. }
+            | What::DescribePortal(_)
+            | What::Sync => {}
+        }
+    }
+
+    fn noticed(&mut self, frame: &Frame) -> Result<(), End> {
+        let fields = ErrorFields::read(frame.body())?;
+        let about = self.responses.front().map(|sent| sent.about()).unwrap_or_default();
+        if let Some(told) = errors::rebuild_notice(&fields, about) {
+            encode::notice(&mut self.client.sender.buffer, &told);
+        }
+        Ok(())
+    }
+
+    /// What all reading of statements rests on must not change.
+    fn parameter(&mut self, frame: &Frame) -> Result<(), End> {
+        let (name, value) = backend::parameter_status(frame.body())?;
+        match (name.as_str(), value.as_str()) {
+            ("standard_conforming_strings", "on") | ("client_encoding", "UTF8") => {}
+            ("standard_conforming_strings" | "client_encoding", _) => {
+                tracing::error!(name, "a setting that is pinned changed");
+                return Err(End::Fatal(fatal(
+                    "XX000",
+                    "a setting that this proxy relies on changed",
+                )));
+            }
+            _ => {}
+        }
+        self.pass(frame);
+        Ok(())
+    }
+}
+
+impl Sent {
+    /// The statement that an error or notice is about.
+    fn about(&self) -> About<'_> {
+        let (text, planned) = match &self.what {
+            What::Parse {
+                statement: Some(prepared),
+                ..
+            } => (Some(&prepared.text), Some(&prepared.base)),
+            What::Bind(portal) | What::DescribePortal(portal) => (Some(&portal.text), Some(&portal.planned)),
+            What::DescribeStatement { planned, text, .. } => (Some(text), Some(planned)),
+            What::Execute(running, _) => (running.text.as_ref(), running.planned.as_ref()),
+            What::Query(statements) => match statements.front() {
+                Some(running) => (running.text.as_ref(), running.planned.as_ref()),
+                None => (None, None),
+            },
+            What::Parse { statement: None, .. } | What::Close { .. } | What::Sync => (None, None),
+        };
+        About { text, planned }
+    }
+}
+
+/// A hidden column must not come back as it is stored, whatever led to it.
+fn check_origins(frame: &Frame, statements: [Option<&Planned>; 2]) -> Result<(), End> {
+    let hidden: Vec<HiddenOrigin> = statements
+        .into_iter()
+        .flatten()
+        .filter_map(Planned::statement)
+        .flat_map(|s| s.hidden_origins.iter().copied())
+        .collect();
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    let origins = backend::row_description(frame.body())?;
+    let shows = |h: &HiddenOrigin| origins.iter().any(|o| o.table == h.table && o.column == h.column);
+    match hidden.iter().find(|h| shows(h)) {
+        None => Ok(()),
+        Some(hidden) => {
+            tracing::error!(
+                table = hidden.table,
+                column = hidden.column,
+                "a hidden column came back raw"
+            );
+            Err(End::Fatal(fatal(
+                "XX000",
+                "a hidden column came back as it is stored; the session is ended",
+            )))
+        }
+    }
+}
+
+fn unexpected(kind: BackendKind) -> End {
+    tracing::error!(?kind, "the server sent a message that nothing asked for");
+    ProtocolError::Unexpected.into()
+}

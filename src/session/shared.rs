@@ -1,0 +1,229 @@
+//! What all sessions share: the rules in force, the catalogs, the plans, the journal.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
+use tokio::sync::watch;
+
+use crate::audit::Journal;
+use crate::pipeline::{Plan, Refusal};
+use crate::rules::PolicySet;
+use crate::upstream::Address;
+use crate::upstream::catalogs::Catalogs;
+
+use super::core::Core;
+use super::request::StandingKey;
+
+/// Rules in force.
+#[derive(Debug)]
+pub struct Rules {
+    /// Counts up with each reload.
+    pub version: u64,
+    /// The policies.
+    pub set: PolicySet,
+}
+
+/// Where the process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Sessions are served.
+    Serving,
+    /// Sessions end when their transaction does.
+    Draining,
+    /// Sessions end now.
+    Ending,
+}
+
+/// What the program was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The server.
+    pub upstream: Address,
+    /// A server that asks for no password is accepted.
+    pub allow_trust: bool,
+    /// A login that takes longer is given up.
+    pub login_timeout: Duration,
+    /// A catalog older than this is loaded anew when a session is idle.
+    pub catalog_age: Duration,
+}
+
+/// Start-up settings that a role's sessions need upstream and that no client may see or change.
+pub type SecretSettings = dyn Fn(&crate::policy::Policy, &str) -> Vec<(String, String)> + Send + Sync;
+
+/// What all sessions share.
+pub struct Shared {
+    /// What the program was told.
+    pub options: Options,
+    /// The rules in force.
+    pub rules: ArcSwap<Rules>,
+    /// The core.
+    pub core: Box<dyn Core>,
+    /// The journal.
+    pub journal: Journal,
+    /// The key under which data subjects are hashed for the journal.
+    pub subject_key: Vec<u8>,
+    /// What exists, by database.
+    pub catalogs: Catalogs,
+    /// Plans that were made.
+    pub plans: Plans,
+    /// Settings that hold the keys of masks.
+    pub secrets: Box<SecretSettings>,
+    /// Where the process is in its life.
+    pub phase: watch::Receiver<Phase>,
+}
+
+/// How often a text was read by the core, that is, not answered out of the cache of plans.
+pub static EXAMINED: AtomicU64 = AtomicU64::new(0);
+
+/// All that a plan depends on, besides the text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Ground {
+    /// The database.
+    pub database: Arc<str>,
+    /// The role.
+    pub role: Arc<str>,
+    /// Of the rules.
+    pub rules: u64,
+    /// Of the catalog.
+    pub catalog: u64,
+    /// Entries of search_path.
+    pub search_path: Vec<String>,
+    /// The purpose.
+    pub standing: StandingKey,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    text: Box<str>,
+    ground: Ground,
+}
+
+#[derive(Hash)]
+struct Asked<'a> {
+    text: &'a str,
+    ground: &'a Ground,
+}
+
+impl Equivalent<Key> for Asked<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self.text == *key.text && *self.ground == key.ground
+    }
+}
+
+/// The core's answer to a message.
+pub type Verdict = Result<Arc<Plan>, Arc<Refusal>>;
+
+#[derive(Clone)]
+struct ByText;
+
+impl Weighter<Key, Verdict> for ByText {
+    fn weight(&self, key: &Key, _: &Verdict) -> u64 {
+        key.text.len() as u64 + 1024
+    }
+}
+
+/// Answers of the core, kept by text and everything else they depend on.
+pub struct Plans {
+    cache: Cache<Key, Verdict, ByText>,
+}
+
+/// So many bytes of texts, counted roughly, are kept.
+const CACHE_BYTES: u64 = 64 << 20;
+/// A longer text is not kept.
+const LONGEST: usize = 64 << 10;
+
+impl Default for Plans {
+    fn default() -> Self {
+        Self {
+            cache: Cache::with_weighter(8192, CACHE_BYTES, ByText),
+        }
+    }
+}
+
+impl Plans {
+    /// The answer to `text`, if it is known.
+    pub fn get(&self, text: &str, ground: &Ground) -> Option<Verdict> {
+        self.cache.get(&Asked { text, ground })
+    }
+
+    /// Keeps an answer.
+    pub fn insert(&self, text: &str, ground: Ground, verdict: Verdict) {
+        if text.len() <= LONGEST {
+            self.cache.insert(
+                Key {
+                    text: text.into(),
+                    ground,
+                },
+                verdict,
+            );
+        }
+    }
+}
+
+/// Counts a text that the core reads.
+pub fn count_examined() {
+    EXAMINED.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Outcome;
+    use crate::session::refusal;
+
+    #[test]
+    fn an_answer_is_found_only_on_the_ground_it_was_given_on() {
+        let plans = Plans::default();
+        let ground = Ground {
+            database: "d".into(),
+            role: "r".into(),
+            rules: 1,
+            catalog: 1,
+            search_path: vec!["public".into()],
+            standing: StandingKey::Undeclared,
+        };
+        let refused = refusal::own(
+            crate::policy::Code::PurposeMissing,
+            "no",
+            None,
+            refusal::unread(Outcome::Refuse, None),
+        );
+        plans.insert("SELECT 1", ground.clone(), Err(Arc::new(*refused)));
+        assert!(plans.get("SELECT 1", &ground).is_some());
+        assert!(plans.get("SELECT 2", &ground).is_none());
+        let others = [
+            Ground {
+                database: "x".into(),
+                ..ground.clone()
+            },
+            Ground {
+                role: "x".into(),
+                ..ground.clone()
+            },
+            Ground {
+                rules: 2,
+                ..ground.clone()
+            },
+            Ground {
+                catalog: 2,
+                ..ground.clone()
+            },
+            Ground {
+                search_path: vec![],
+                ..ground.clone()
+            },
+            Ground {
+                standing: StandingKey::Admitted("p".into(), Default::default()),
+                ..ground.clone()
+            },
+        ];
+        for other in others {
+            assert!(plans.get("SELECT 1", &other).is_none(), "{other:?}");
+        }
+    }
+}

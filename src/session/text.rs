@@ -1,0 +1,63 @@
+//! A client's text: as it came, and without its tags.
+
+use std::sync::Arc;
+
+use crate::sql::{ClientSql, TagError};
+
+/// A text of the client, and the way back from our positions to the client's.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// Without tags.
+    pub sql: Arc<ClientSql>,
+    /// As it came, where that differs.
+    original: Option<Arc<str>>,
+}
+
+impl Text {
+    /// Takes the tags off.
+    ///
+    /// # Errors
+    /// See [`ClientSql::new`].
+    pub fn new(text: &str) -> Result<Self, TagError> {
+        let sql = ClientSql::new(text)?;
+        let original = (sql.text() != text).then(|| text.into());
+        Ok(Self {
+            sql: Arc::new(sql),
+            original,
+        })
+    }
+
+    /// The position that an error shows, in characters from 1, of a byte offset in the text without
+    /// tags.
+    pub fn position(&self, offset: usize) -> usize {
+        let text = self.original.as_deref().unwrap_or_else(|| self.sql.text());
+        let end = self.sql.to_client(offset).min(text.len());
+        characters(text, end) + 1
+    }
+}
+
+/// How many characters begin before byte `end`.
+fn characters(text: &str, end: usize) -> usize {
+    text.char_indices().take_while(|(at, _)| *at < end).count()
+}
+
+/// The byte offset of the n-th character, from 1.
+pub fn byte_offset(text: &str, position: usize) -> usize {
+    text.char_indices()
+        .nth(position.saturating_sub(1))
+        .map_or(text.len(), |(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_characters_of_the_clients_own_text() {
+        let text = Text::new("/*purpose='a'*/ SELECT 'é', x").unwrap();
+        let at = text.sql.text().find(", x").unwrap() + 2;
+        assert_eq!(text.position(at), "/*purpose='a'*/ SELECT 'é', x".chars().count());
+        assert_eq!(byte_offset("é, x", 2), 2);
+        assert_eq!(byte_offset("ab", 9), 2);
+    }
+}
