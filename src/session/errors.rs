@@ -1,9 +1,15 @@
 //! PostgreSQL's errors and notices as the client may see them.
 //!
-//! The one place where server text reaches a client: messages that can hold values are replaced.
+//! The one place where server text reaches a client: every text is rebuilt from an allow-list
+//! (`rewrite::errors`), positions lead back to the client's own text, and the failure of a check that
+//! a statement carries is told as the refusal that it is.
 
 use crate::pipeline;
+<<<<<<< HEAD
 use crate::policy::Code;
+=======
+use crate::rewrite::errors::{Known, ServerError, rebuild as rebuild_known};
+>>>>>>> main
 use crate::wire::ErrorFields;
 
 use super::prepared::Planned;
@@ -16,10 +22,13 @@ pub struct About<'a> {
     pub text: Option<&'a Text>,
     /// The statement.
     pub planned: Option<&'a Planned>,
+    /// Names that the client sent outside of SQL: user, database, statement, portal.
+    pub names: [Option<&'a str>; 2],
 }
 
-/// The fields of an error or notice, rebuilt.
+/// The fields of an error, rebuilt.
 pub fn rebuild(fields: &ErrorFields, about: About<'_>) -> ErrorFields {
+<<<<<<< HEAD
     let sqlstate = fields.sqlstate();
     if let Some(refused) = failed_check(fields) {
         return refused;
@@ -28,18 +37,32 @@ pub fn rebuild(fields: &ErrorFields, about: About<'_>) -> ErrorFields {
     let message = match generic(sqlstate, protected) {
         Some(message) => message.to_owned(),
         None => fields.get(b'M').unwrap_or("unknown error").to_owned(),
+=======
+    let names: Vec<&str> = about.names.into_iter().flatten().collect();
+    let known = Known {
+        statement: about.text.map_or("", |t| t.sql.text()),
+        names: &names,
+        protected: about.planned.and_then(Planned::statement).is_some_and(|s| s.protected),
+>>>>>>> main
     };
-    let position = match (fields.get(b'P'), about.planned, about.text) {
-        (Some(position), Some(planned), Some(text)) => position
-            .parse()
-            .ok()
-            .map(|p| byte_offset(planned.outgoing(), p))
-            .map(|outgoing| text.position(planned.plan.positions.to_source(outgoing)).to_string()),
-        _ => None,
+    let told = rebuild_known(&ServerError::from_fields(fields.iter()), &known);
+    let position = match (told.position, about.planned, about.text) {
+        (Some(position), Some(planned), Some(text)) => {
+            let outgoing = byte_offset(planned.outgoing(), position);
+            Some(text.position(planned.plan.positions.to_source(outgoing)).to_string())
+        }
+        (Some(_) | None, _, _) => None,
     };
-    ErrorFields::new(fields.severity(), sqlstate, message).with_some(b'P', position)
+    told.fields()
+        .into_iter()
+        .filter(|(code, _)| !matches!(code, b'S' | b'V' | b'C' | b'M' | b'P'))
+        .fold(
+            ErrorFields::new(told.severity, &told.sqlstate, told.message.clone()).with_some(b'P', position),
+            |fields, (code, text)| fields.with(code, text),
+        )
 }
 
+<<<<<<< HEAD
 /// A check of ours that failed in the statement is a refusal.
 fn failed_check(fields: &ErrorFields) -> Option<ErrorFields> {
     let code = pipeline::failed_check(fields.sqlstate(), fields.get(b'M')?)?;
@@ -88,6 +111,25 @@ pub fn rebuild_notice(fields: &ErrorFields, about: About<'_>) -> Option<ErrorFie
     let of_ddl = matches!(
         about.planned.and_then(Planned::command),
         Some(crate::sql::Command::Ddl) | None
+=======
+/// The refusal that a server's error stands for, where a check of ours in the statement failed.
+pub fn check_failed(fields: &ErrorFields, contact: Option<&str>) -> Option<ErrorFields> {
+    let code = pipeline::failed_check(fields.sqlstate(), fields.get(b'M').unwrap_or_default())?;
+    let refusal = super::refusal::own(
+        code,
+        "what would be stored is not allowed",
+        None,
+        super::refusal::unread(pipeline::Outcome::Refuse, Some(code)),
+>>>>>>> main
     );
-    (!may_be_raised && (of_ddl || fields.sqlstate() != "00000")).then(|| rebuild(fields, about))
+    Some(super::refusal::fields(&refusal, None, contact))
+}
+
+/// The fields of a notice, rebuilt; none where it may be a function's own words.
+pub fn rebuild_notice(fields: &ErrorFields, about: About<'_>) -> Option<ErrorFields> {
+    const UNKNOWN: &str = "successful completion"; // the generic text of SQLSTATE 00000
+    let known = matches!(fields.severity(), "WARNING" | "NOTICE");
+    known
+        .then(|| rebuild(fields, about))
+        .filter(|told| told.get(b'M') != Some(UNKNOWN))
 }

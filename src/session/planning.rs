@@ -35,6 +35,14 @@ pub(super) enum Inner {
 }
 
 impl Inner {
+    /// The cursor that is read.
+    pub(super) fn cursor(&self) -> Option<&Arc<Portal>> {
+        match self {
+            Self::Cursor(portal) => Some(portal),
+            Self::Itself | Self::Prepared(_) | Self::Earlier(_) => None,
+        }
+    }
+
     /// The statement whose rows come, where it is known by itself.
     pub(super) fn planned(&self) -> Option<&Planned> {
         match self {
