@@ -204,29 +204,6 @@ pub struct Refusal {
     pub stale_catalog: bool,
 }
 
-<<<<<<< HEAD
-/// The fixed text with which a check in a write fails (children, consent to collection): PostgreSQL reports
-/// it as [`CHECK_SQLSTATE`], `invalid input syntax for type integer: "pgpurpose: child_data"`.
-pub const fn check_marker(code: Code) -> &'static str {
-    match code {
-        Code::ChildData => "pgpurpose: child_data",
-        _ => "pgpurpose: write_not_allowed",
-    }
-}
-
-/// `invalid_text_representation`
-pub const CHECK_SQLSTATE: &str = "22P02";
-
-/// Which check of ours a server's error is, if it is one: the client gets it as a refusal of that code.
-pub fn failed_check(sqlstate: &str, message: &str) -> Option<Code> {
-    let codes = [Code::ChildData, Code::WriteNotAllowed];
-    codes
-        .into_iter()
-        .find(|code| sqlstate == CHECK_SQLSTATE && message.contains(check_marker(*code)))
-}
-
-=======
->>>>>>> main
 /// Admits a request: the policy's admission, and that a data subject it names can be one.
 ///
 /// `in_force` is `pgpurpose.subject` as the server's session has it: SQL reads the subject there, so
@@ -272,8 +249,6 @@ pub fn admit<'p>(
     }
 }
 
-<<<<<<< HEAD
-=======
 /// The fixed text with which a check in a write fails (children, consent to collection): PostgreSQL reports
 /// it as [`CHECK_SQLSTATE`], `invalid input syntax for type integer: "pgpurpose: child_data"`.
 pub const fn check_marker(code: Code) -> &'static str {
@@ -294,7 +269,6 @@ pub fn failed_check(sqlstate: &str, message: &str) -> Option<Code> {
         .find(|code| sqlstate == CHECK_SQLSTATE && message.contains(check_marker(*code)))
 }
 
->>>>>>> main
 /// Reads a message's text: tags already taken off, statements split, commands told apart.
 ///
 /// # Errors
