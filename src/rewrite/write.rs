@@ -270,6 +270,11 @@ impl<'p> Write<'_, 'p> {
         if decided.raw_everywhere(index) {
             return Ok(());
         }
+        if reference.nearer.iter().any(|name| quote::ident(name) == alias) {
+            let message = format!("{alias} stands for two tables here");
+            return Err(Refused::new(Code::NotUnderstood, message, Some(reference.location))
+                .hint("give one of them another alias"));
+        }
         let (expression, _) = decided
             .column(index, self.relation, alias, self.planner.env)
             .map_err(|why| self.refuse(Code::NotUnderstood, why))?;
@@ -318,7 +323,7 @@ impl<'p> Write<'_, 'p> {
                     if let Some(index) = index.filter(|i| decided.raw_everywhere(*i))
                         && let Some(column) = self.relation.columns.get(index)
                     {
-                        let value = self.places.token_text(conjunct.value)?;
+                        let value = self.places.constant(conjunct.value)?;
                         let (name, operator) = (quote::ident(&column.name), &conjunct.operator);
                         copied.push(format!("{alias}.{name} OPERATOR(pg_catalog.{operator}) {value}"));
                     }

@@ -12,6 +12,7 @@ use crate::pipeline::{Context, Parsed, Plan, PreparedNames, Refusal};
 use crate::policy::{Code, Policy};
 use crate::sql::{Command, TagError};
 
+use super::core;
 use super::prepared::{Origin, Planned, Portal, Prepared};
 use super::refusal::{self, unread};
 use super::request::{Declared, Ground, Request, refused_facts};
@@ -103,7 +104,7 @@ impl Session {
             };
         }
         count_examined();
-        let parsed = match self.shared.core.parse(Arc::clone(&text.sql)) {
+        let parsed = match core::parse(Arc::clone(&text.sql)) {
             Ok(parsed) => parsed,
             Err(refusal) => return self.refused(policy, Arc::new(refusal)),
         };
@@ -168,7 +169,7 @@ impl Session {
                 prepared: &names,
             })
             .collect();
-        match self.shared.core.examine(parsed, &contexts) {
+        match core::examine(parsed, &contexts) {
             Ok(plan) => Ok(Arc::new(plan)),
             Err(refusal) => Err(Arc::new(refusal)),
         }
