@@ -248,6 +248,3 @@ fn is_positive(limit: &pb::Node) -> bool {
         _ => false,
     }
 }
-
-#[cfg(test)]
-mod tests;

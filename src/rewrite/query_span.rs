@@ -150,7 +150,7 @@ impl<'t> QueryTokens<'t> {
         // ON CONFLICT; ON stands nowhere else before FROM.
         let stops = clauses
             .chain(self.word_at_top("on", start))
-            .chain(self.from_at_top(start));
+            .chain(self.clause_from(start));
         stops.min().unwrap_or(self.tokens.len())
     }
 
@@ -192,7 +192,7 @@ impl<'t> QueryTokens<'t> {
     }
 
     /// FROM as a clause, not that of IS DISTINCT FROM.
-    fn from_at_top(&self, from: usize) -> Option<usize> {
+    fn clause_from(&self, from: usize) -> Option<usize> {
         let mut at = from;
         loop {
             let found = self.word_at_top("from", at)?;

@@ -338,7 +338,7 @@ impl Checks<'_, '_> {
                 node,
             });
         }
-        if values.len() != source.target_list.len() {
+        if !plain || values.is_empty() || values.len() != source.target_list.len() {
             let why = "its SELECT has a star, DISTINCT, GROUP BY or UNION";
             return Err(self
                 .refuse(code, why)
