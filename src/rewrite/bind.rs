@@ -4,7 +4,7 @@
 
 use crate::catalog::{Relation, SearchPath};
 use crate::sql::parsed;
-use crate::sql::resolve::{self, Env, QualifiedKind, Use};
+use crate::sql::resolve::{self, Env, QualifiedKind, Resolved, Use};
 
 use super::places::Places;
 use super::quote;
@@ -18,17 +18,26 @@ pub struct Bound {
 #[derive(Debug, Clone)]
 enum Piece {
     Text(String),
-    Column(String),
+    /// A column, and the names that hide the table's where it stands.
+    Column(String, Vec<String>),
 }
 
 impl Bound {
     /// The expression, in parentheses, with the table known as `alias` (already quoted).
-    pub fn under(&self, alias: &str) -> String {
+    ///
+    /// # Errors
+    /// A sub-query of the expression uses that name for something else.
+    pub fn under(&self, alias: &str) -> Result<String, String> {
         let mut out = String::from("(");
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
-                Piece::Column(name) => {
+                Piece::Column(name, nearer) => {
+                    if nearer.iter().any(|n| quote::ident(n) == alias) {
+                        return Err(format!(
+                            "the rule uses the name {alias} itself: give the table another alias"
+                        ));
+                    }
                     out.push_str(alias);
                     out.push('.');
                     out.push_str(&quote::ident(name));
@@ -36,16 +45,21 @@ impl Bound {
             }
         }
         out.push(')');
-        out
+        Ok(out)
     }
 }
 
-/// Binds an expression.
+/// Binds an expression, which may call the table `known_as`: of a partition, its parent's name.
 ///
 /// # Errors
 /// Why it does not fit the schema, for the DBA.
-pub fn bind(expression: &str, relation: &Relation, env: Env<'_>) -> Result<Bound, String> {
-    let prefix = format!("DELETE FROM {} WHERE (", quote::qualified(&relation.name));
+pub fn bind(expression: &str, relation: &Relation, known_as: &str, env: Env<'_>) -> Result<Bound, String> {
+    let alias = if known_as == relation.name.name {
+        String::new()
+    } else {
+        format!("AS {} ", quote::ident(known_as))
+    };
+    let prefix = format!("DELETE FROM {} {alias}WHERE (", quote::qualified(&relation.name));
     let text = format!("{prefix}{expression}\n) IS NULL");
     let statements = parsed::parse(&text).map_err(|e| e.message)?;
     let [statement] = statements.as_slice() else {
@@ -53,12 +67,14 @@ pub fn bind(expression: &str, relation: &Relation, env: Env<'_>) -> Result<Bound
     };
     let public = SearchPath::new(&["public".to_owned()], "", env.catalog);
     let trusted = |_: &crate::catalog::Function| true; // the rules' author vouches for what the rules call
+    let client = env.search_path;
     let env = Env {
         search_path: &public,
         allowed: &trusted,
         ..env
     };
     let resolved = resolve::resolve(statement, env).map_err(|p| p.message)?;
+    operators_are_the_same(&resolved, client, env)?;
     let tokens = parsed::tokens(&text).map_err(|e| e.message)?;
     let places = Places::new(&text, &tokens);
     let misplaced = |_| "a name is not where it should be".to_owned();
@@ -71,7 +87,7 @@ pub fn bind(expression: &str, relation: &Relation, env: Env<'_>) -> Result<Bound
             .iter()
             .find(|c| c.number == reference.column)
             .ok_or("a column is unknown")?;
-        cuts.push((range, Piece::Column(column.name.clone())));
+        cuts.push((range, Piece::Column(column.name.clone(), reference.nearer.clone())));
     }
     for name in &resolved.qualifications {
         debug_assert!(matches!(name.kind, QualifiedKind::Function | QualifiedKind::Type));
@@ -101,4 +117,21 @@ pub fn bind(expression: &str, relation: &Relation, env: Env<'_>) -> Result<Bound
     }
     pieces.push(Piece::Text(text.get(at..end).ok_or("names overlap")?.to_owned()));
     Ok(Bound { pieces })
+}
+
+/// The rule's operators stand under the client's search_path, which must not bring others of the same
+/// name, nor search `public` before `pg_catalog`. (Spelt `OPERATOR(…)` they would bind differently.)
+fn operators_are_the_same(resolved: &Resolved, client: &SearchPath, env: Env<'_>) -> Result<(), String> {
+    let schemas = client.schemas();
+    let builtin = schemas.iter().position(|s| s == "pg_catalog");
+    let brought = |schema: &String| match schemas.iter().position(|s| s == schema) {
+        Some(at) => schema != "pg_catalog" && (schema != "public" || builtin.is_none_or(|builtin| at < builtin)),
+        None => false,
+    };
+    for name in &resolved.operators {
+        if let Some(other) = env.catalog.operators_named(name).find(|o| brought(&o.name.schema)) {
+            return Err(format!("the search_path brings another operator {}", other.name));
+        }
+    }
+    Ok(())
 }

@@ -187,13 +187,18 @@ impl<'t> Places<'t> {
             .ok_or(Misplaced)
     }
 
-    /// The single token at `location`, as text.
+    /// The constant or parameter that begins at `location`, as text: one token, and UESCAPE where it
+    /// follows.
     ///
     /// # Errors
     /// It is not there.
-    pub fn token_text(&self, location: usize) -> Result<&'t str, Misplaced> {
-        let token = self.token(self.index(location)?).ok_or(Misplaced)?;
-        Ok(token.text(self.text))
+    pub fn constant(&self, location: usize) -> Result<&'t str, Misplaced> {
+        let index = self.index(location)?;
+        let mut token = self.token(index).ok_or(Misplaced)?;
+        if self.is_word(Some(index + 1), "uescape") {
+            token = self.token(index + 2).ok_or(Misplaced)?;
+        }
+        self.text.get(location..token.end).ok_or(Misplaced)
     }
 
     /// The token behind the first one of that word at or behind `from`.

@@ -197,9 +197,9 @@ impl<'p> Planner<'_, 'p> {
         let conjuncts: Vec<(Conjunct, String)> = used
             .conjuncts
             .iter()
-            .map(|c| Ok((c.clone(), places.token_text(c.value)?.to_owned())))
+            .map(|c| Ok((c.clone(), places.constant(c.value)?.to_owned())))
             .collect::<Result<_, Misplaced>>()?;
-        let fence = fence && decided.filtered();
+        let fence = decided.filtered() && (fence || decided.may_fail(relation, &resolved.touched));
         let misfit = |why| Refused::new(Code::NotUnderstood, why, Some(used.location));
         let only = used.only || used.usage == Use::CopyOut;
         let fragment = decided

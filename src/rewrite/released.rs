@@ -11,7 +11,7 @@ use super::bind::bind;
 use super::edit::{ColumnShape, Fragment, FragmentCheck};
 use super::keys;
 use super::mask::{MaskKeys, mask_expression, null_expression};
-use super::{obligation, quote};
+use super::{aggregate, obligation, quote};
 
 /// How a relation is released to one request.
 pub enum Release<'p> {
@@ -257,6 +257,22 @@ impl Decided<'_> {
         }
     }
 
+    /// What the rules call the table.
+    fn known_as<'a>(&'a self, relation: &'a Relation) -> &'a str {
+        self.decision.as_ref().map_or(&relation.name.name, |d| &d.table.name)
+    }
+
+    /// A rule's own SQL gives one of these columns its form: it may fail, on any row.
+    pub fn may_fail(&self, relation: &Relation, touched: &BTreeSet<BaseColumn>) -> bool {
+        relation.columns.iter().enumerate().any(|(index, column)| {
+            matches!(self.form(index), Form::Masked(Mask::Sql(_)))
+                && touched.contains(&BaseColumn {
+                    relation: relation.oid,
+                    column: column.number,
+                })
+        })
+    }
+
     /// Whose rows a rule of the entry tests.
     fn target<'a>(&'a self, relation: &'a Relation, alias: &'a str) -> obligation::Target<'a> {
         let table = self.decision.as_ref().map_or(&relation.name, |d| &d.table);
@@ -296,12 +312,12 @@ impl Decided<'_> {
         env: Env<'_>,
     ) -> Result<String, String> {
         let expression = sql.replace("{}", &quote::ident(&column.name));
-        let bound = bind(&expression, relation, env)?;
+        let bound = bind(&expression, relation, self.known_as(relation), env)?;
         let value = format!("{alias}.{}", quote::ident(&column.name));
         let cast = quote::type_name(&column.type_sql);
         Ok(format!(
             "CASE WHEN {value} IS NOT NULL THEN {}::{cast} END",
-            bound.under(alias)
+            bound.under(alias)?
         ))
     }
 
@@ -316,9 +332,9 @@ impl Decided<'_> {
         }
         for filter in self.decision.iter().flat_map(|d| &d.filters) {
             conditions.push(match filter {
-                crate::policy::RowFilter::Where { sql, place } => bind(sql, relation, env)
-                    .map_err(|why| format!("row filter at {place} does not fit {}: {why}", relation.name))?
-                    .under(alias),
+                crate::policy::RowFilter::Where { sql, place } => bind(sql, relation, self.known_as(relation), env)
+                    .and_then(|bound| bound.under(alias))
+                    .map_err(|why| format!("row filter at {place} does not fit {}: {why}", relation.name))?,
                 other => {
                     obligation::filter_sql(other, &self.target(relation, alias), self.policy, env.catalog)
                         .map_err(|why| why.to_string())?
@@ -348,11 +364,18 @@ impl Decided<'_> {
             let (expression, shape) = self.column(index, relation, &alias, env)?;
             list.push(match shape {
                 ColumnShape::Raw => expression,
-                ColumnShape::Null | ColumnShape::Expression => {
+                ColumnShape::Null | ColumnShape::Expression | ColumnShape::Subject => {
                     format!("{expression} AS {}", quote::ident(&column.name))
                 }
             });
             columns.push((column.name.clone(), shape));
+        }
+        let decision = self.decision.as_ref();
+        if let Some((expression, key)) =
+            aggregate::hidden_subject(self.policy, &self.purpose, decision, relation, &alias)?
+        {
+            list.push(expression);
+            columns.push((key, ColumnShape::Subject));
         }
         let mut conditions = self.conditions(relation, &alias, env)?;
         if fence {

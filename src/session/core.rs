@@ -1,4 +1,4 @@
-//! The seam to the core: how a session asks it. Tests put another core behind it.
+//! How a session asks the core: so that a fault in it costs one statement, not the process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,33 +9,20 @@ use crate::sql::ClientSql;
 
 use super::refusal::{own, unread};
 
-/// Reads and plans statements. Pure.
-pub trait Core: Send + Sync {
-    /// See [`pipeline::parse`].
-    ///
-    /// # Errors
-    /// See there.
-    fn parse(&self, sql: Arc<ClientSql>) -> Result<Parsed, Refusal>;
-
-    /// See [`pipeline::examine`].
-    ///
-    /// # Errors
-    /// See there.
-    fn examine(&self, parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusal>;
+/// See [`pipeline::parse`].
+///
+/// # Errors
+/// See there.
+pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
+    guarded(|| pipeline::parse(sql))
 }
 
-/// The core itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Pipeline;
-
-impl Core for Pipeline {
-    fn parse(&self, sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
-        guarded(|| pipeline::parse(sql))
-    }
-
-    fn examine(&self, parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusal> {
-        guarded(|| pipeline::examine(parsed, contexts))
-    }
+/// See [`pipeline::examine`].
+///
+/// # Errors
+/// See there.
+pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusal> {
+    guarded(|| pipeline::examine(parsed, contexts))
 }
 
 /// A fault in the core refuses the statement that found it, and harms no other.

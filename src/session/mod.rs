@@ -11,15 +11,13 @@
 
 mod audit_trail;
 mod client;
-pub mod core;
+mod core;
 mod errors;
 mod extended;
 mod in_force;
 pub mod keys;
 mod login;
 mod names;
-#[cfg(test)]
-mod pass_through;
 mod planning;
 mod prepared;
 mod refresh;
@@ -330,6 +328,3 @@ async fn journal_has(shared: &Shared, ticket: Option<crate::audit::Ticket>) -> R
         None => Ok(()),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,8 +2,8 @@
 
 use pg_query::protobuf as pb;
 
-use crate::catalog::Oid;
 use crate::catalog::lists;
+use crate::catalog::{Oid, TypeKind};
 use crate::pipeline::Position;
 use crate::policy::Code;
 use crate::sql::grammar::Tree;
@@ -21,6 +21,9 @@ pub(super) const BOOL: Oid = 16;
 const INT4: Oid = 23;
 const TEXT: Oid = 25;
 
+/// Domains over domains are followed so far.
+const MAX_DOMAINS: usize = 16;
+
 /// What an expression is, as far as we need to know.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Value {
@@ -33,6 +36,15 @@ pub(super) struct Value {
 }
 
 impl Value {
+    /// One of several values of which one is taken: where their types differ, it is cast.
+    fn join_arm(&mut self, arm: Self) {
+        let alike = arm.constant || self.type_oid.is_none() || arm.type_oid == self.type_oid;
+        self.total &= arm.total && alike && (arm.constant || arm.type_oid.is_some());
+        self.sources.extend(arm.sources);
+        if !arm.constant {
+            self.type_oid = arm.type_oid;
+        }
+    }
     pub(super) fn constant(type_oid: Option<Oid>) -> Self {
         Self {
             type_oid,
@@ -49,16 +61,26 @@ pub(super) struct Place<'s> {
     pub scope: &'s Scope<'s>,
     /// `None`: in a derived table, whose columns count where they are used.
     pub position: Option<Position>,
-    /// Directly an output column of RETURNING without a name, and inside RETURNING at all.
+    /// Directly an output column without a name, or inside one.
     pub returning: Returning,
 }
 
-/// How a reference stands in RETURNING.
+/// How a reference stands in a list of outputs: their names must stay.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Returning {
     No,
     Inside,
     Whole,
+}
+
+impl Returning {
+    /// How the value of an output column stands.
+    pub(super) fn of(target: &pb::ResTarget) -> Self {
+        match target.val.as_deref().map(Tree::of) {
+            Some(Ok(Tree::ColumnRef(_))) if target.name.is_empty() => Self::Whole,
+            _ => Self::Inside,
+        }
+    }
 }
 
 impl<'s> Place<'s> {
@@ -104,6 +126,7 @@ impl Resolver<'_> {
     /// An expression.
     pub(super) fn expr(&mut self, tree: Tree<'_>, place: Place<'_>) -> Result<Value> {
         let inner = place.inside();
+        self.known_to_server(tree)?;
         match tree {
             Tree::ColumnRef(c) => self.column(c, place),
             Tree::ParamRef(_) => Ok(Value::constant(None)),
@@ -144,15 +167,23 @@ impl Resolver<'_> {
                     total: true,
                     ..Value::default()
                 };
-                for (i, node) in c.args.iter().enumerate() {
+                for node in &c.args {
                     let value = self.expr(Tree::of(node)?, inner)?;
-                    all.sources.extend(value.sources);
-                    all.total &= value.total;
-                    if i == 0 {
-                        all.type_oid = value.type_oid;
-                    }
+                    all.join_arm(value);
                 }
                 Ok(all)
+            }
+            Tree::CaseExpr(c) => self.case(c, inner),
+            Tree::AArrayExpr(a) => {
+                let bare = |n: &pb::Node| matches!(Tree::of(n), Ok(Tree::AConst(_) | Tree::ParamRef(_)));
+                let constant = a.elements.iter().all(bare);
+                let value = self.expr_list(&a.elements, inner)?;
+                Ok(Value {
+                    type_oid: None,
+                    constant,
+                    total: constant,
+                    ..value
+                })
             }
             Tree::TypeCast(c) => self.cast(c, inner),
             Tree::FuncCall(f) => self.call(f, inner),
@@ -187,10 +218,8 @@ impl Resolver<'_> {
             // what is below counts, and the whole may fail.
             Tree::CollateClause(_)
             | Tree::AIndices(_)
-            | Tree::AArrayExpr(_)
             | Tree::ResTarget(_)
             | Tree::MultiAssignRef(_)
-            | Tree::CaseExpr(_)
             | Tree::CaseWhen(_)
             | Tree::MinMaxExpr(_)
             | Tree::RowExpr(_)
@@ -219,7 +248,7 @@ impl Resolver<'_> {
             | Tree::JsonAggConstructor(_)
             | Tree::JsonTablePathSpec(_) => {
                 let value = self.below(tree, inner)?;
-                let total = value.total && matches!(tree, Tree::CaseExpr(_) | Tree::CaseWhen(_) | Tree::List(_));
+                let total = value.total && matches!(tree, Tree::List(_));
                 Ok(Value {
                     total,
                     constant: false,
@@ -274,7 +303,8 @@ impl Resolver<'_> {
             | Tree::VariableShowStmt(_)
             | Tree::TransactionStmt(_)
             | Tree::DiscardStmt(_)
-            | Tree::ConstraintsSetStmt(_) => Err(Problem::refuse(
+            | Tree::ConstraintsSetStmt(_)
+            | Tree::UnlistenStmt(_) => Err(Problem::refuse(
                 Code::NotUnderstood,
                 "this expression is not understood",
                 None,
@@ -311,7 +341,9 @@ impl Resolver<'_> {
         let name = parts(&e.name).last().map(|n| (*n).to_owned()).unwrap_or_default();
         match kind {
             // The grammar names these by keyword; what they call is `<=`, `>=`, `=`.
-            Kind::AexprBetween | Kind::AexprNotBetween | Kind::AexprBetweenSym | Kind::AexprNotBetweenSym => {}
+            Kind::AexprBetween | Kind::AexprNotBetween | Kind::AexprBetweenSym | Kind::AexprNotBetweenSym => {
+                self.implied_operators(&["<", "<=", ">", ">="], position)?;
+            }
             Kind::AexprOp
             | Kind::AexprOpAny
             | Kind::AexprOpAll
@@ -366,12 +398,23 @@ impl Resolver<'_> {
         matches!(value.type_oid, Some(TEXT | 1043))
     }
 
+    /// The name by which the list of total operators knows a type: of a domain, that of its base.
+    fn listed_type(&self, oid: Oid) -> Option<&str> {
+        let mut found = self.env.catalog.type_by_oid(oid)?;
+        for _ in 0..MAX_DOMAINS {
+            match found.kind {
+                TypeKind::Domain(base) => found = self.env.catalog.type_by_oid(base)?,
+                TypeKind::Enum => return Some("anyenum"),
+                TypeKind::Base | TypeKind::Composite(_) | TypeKind::Pseudo | TypeKind::Range | TypeKind::Multirange => {
+                    return (found.name.schema == "pg_catalog").then_some(&found.name.name);
+                }
+            }
+        }
+        None
+    }
+
     fn total_operator(&self, name: &str, left: &Value, right: &Value) -> bool {
-        let type_name = |v: &Value| {
-            v.type_oid
-                .and_then(|t| self.env.catalog.type_by_oid(t))
-                .map(|t| &t.name)
-        };
+        let type_name = |v: &Value| v.type_oid.and_then(|t| self.listed_type(t));
         let (left_type, right_type) = match (type_name(left), type_name(right)) {
             (Some(l), Some(r)) => (l, r),
             // A literal or parameter takes the other side's type.
@@ -380,9 +423,7 @@ impl Resolver<'_> {
             (None, None) if left.constant && right.constant => return true,
             _ => return false,
         };
-        left_type.schema == "pg_catalog"
-            && right_type.schema == "pg_catalog"
-            && lists::operator_total(name, &left_type.name, &right_type.name)
+        lists::operator_total(name, left_type, right_type)
     }
 
     /// A comparison with a literal or parameter.
@@ -423,16 +464,19 @@ impl Resolver<'_> {
             None => None,
         };
         let same = target.is_some() && target == value.type_oid;
-        // Any built-in scalar prints as text without fail; a constant fails, if at all, whatever the rows.
+        // Any built-in scalar prints as text without fail. A literal is cast before any row is seen; a
+        // parameter or a cast of a cast may be cast once for each row.
+        let literal = matches!(cast.arg.as_deref().map(Tree::of), Some(Ok(Tree::AConst(_))));
         let prints = target == Some(TEXT)
             && value
                 .type_oid
                 .and_then(|t| self.env.catalog.type_by_oid(t))
                 .is_some_and(|t| t.name.schema == "pg_catalog" && matches!(t.category, 'B' | 'D' | 'N' | 'S' | 'T'));
-        let total = value.total && (value.constant || same || prints);
+        let total = value.total && (literal || same || prints);
         Ok(Value {
             type_oid: target,
             total,
+            constant: value.constant && total,
             ..value
         })
     }
@@ -476,7 +520,15 @@ impl Resolver<'_> {
             "current_setting" => {
                 let setting = call.args.first().and_then(crate::sql::parsed::constant_text);
                 match setting {
-                    Some(setting) if lists::may_show(&setting.to_ascii_lowercase()).is_ok() => self.callee(call),
+                    Some(setting) if lists::may_show(&setting.to_ascii_lowercase()).is_ok() => {
+                        if let (1, Some(location)) = (call.funcname.len(), position) {
+                            self.qualify(location, "pg_catalog", super::QualifiedKind::Function);
+                        }
+                        Ok(Callee {
+                            result: super::names::CallResult::Scalar(TEXT),
+                            total: false,
+                        })
+                    }
                     Some(_) | None => Err(Problem::refuse(
                         Code::FunctionNotAllowed,
                         "current_setting is allowed only with the constant name of a harmless setting",
@@ -513,8 +565,11 @@ impl Resolver<'_> {
     fn sub_link(&mut self, link: &pb::SubLink, place: Place<'_>) -> Result<Value> {
         use pb::SubLinkType as Kind;
         let kind = Kind::try_from(link.sub_link_type).unwrap_or(Kind::Undefined);
+        let at = usize::try_from(link.location).ok();
         if !link.oper_name.is_empty() {
-            self.operator(&link.oper_name, usize::try_from(link.location).ok())?;
+            self.operator(&link.oper_name, at)?;
+        } else if link.testexpr.is_some() {
+            self.implied_operators(&["="], at)?;
         }
         let test = self.expr_opt(link.testexpr.as_deref(), place)?;
         let Some(Ok(Tree::SelectStmt(select))) = link.subselect.as_deref().map(Tree::of) else {
@@ -551,9 +606,20 @@ impl Resolver<'_> {
                 }
             }
         };
-        value.sources.extend(test.sources);
         // EXISTS and IN over total conditions are total themselves; a scalar sub-query may give two rows.
-        value.total = matches!(kind, Kind::ExistsSublink) || (matches!(kind, Kind::AnySublink) && test.total);
+        value.total = match (kind, columns.as_slice()) {
+            (Kind::ExistsSublink, _) => true,
+            (Kind::AnySublink, [only]) => {
+                let operator = link.oper_name.last().and_then(string_of).unwrap_or("=");
+                let other = Value {
+                    type_oid: only.type_oid,
+                    ..Value::default()
+                };
+                test.total && self.total_operator(operator, &test, &other)
+            }
+            _ => false, // compares several values, or may fail
+        };
+        value.sources.extend(test.sources);
         Ok(value)
     }
 
@@ -611,6 +677,71 @@ impl Resolver<'_> {
             .is_some_and(|item| item.columns.iter().any(|c| c.name == field))
     }
 
+    /// Total where it compares nothing itself and its arms are of one type.
+    fn case(&mut self, case: &pb::CaseExpr, place: Place<'_>) -> Result<Value> {
+        if case.arg.is_some() {
+            self.implied_operators(&["="], usize::try_from(case.location).ok())?;
+        }
+        let mut all = self.expr_opt(case.arg.as_deref(), place)?;
+        let mut arms = Value {
+            total: true,
+            ..Value::default()
+        };
+        for node in &case.args {
+            let Tree::CaseWhen(when) = Tree::of(node)? else {
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this CASE is not understood",
+                    None,
+                ));
+            };
+            let condition = self.expr_opt(when.expr.as_deref(), place)?;
+            all.total &= condition.total;
+            all.sources.extend(condition.sources);
+            arms.join_arm(self.expr_opt(when.result.as_deref(), place)?);
+        }
+        if case.defresult.is_some() {
+            arms.join_arm(self.expr_opt(case.defresult.as_deref(), place)?);
+        }
+        arms.total &= all.total && case.arg.is_none();
+        arms.sources.extend(all.sources);
+        Ok(arms)
+    }
+
+    /// Whether the server's own grammar knows the construct. An older one would read some of them as
+    /// calls of somebody's functions, or as columns.
+    fn known_to_server(&self, tree: Tree<'_>) -> Result<()> {
+        match tree {
+            Tree::JsonObjectConstructor(_)
+            | Tree::JsonArrayConstructor(_)
+            | Tree::JsonArrayQueryConstructor(_)
+            | Tree::JsonObjectAgg(_)
+            | Tree::JsonArrayAgg(_)
+            | Tree::JsonIsPredicate(_) => self.since(160_000, "this JSON construct", None),
+            Tree::JsonFuncExpr(_)
+            | Tree::JsonParseExpr(_)
+            | Tree::JsonScalarExpr(_)
+            | Tree::JsonSerializeExpr(_)
+            | Tree::MergeSupportFunc(_) => self.since(170_000, "this construct", None),
+            Tree::FuncCall(f) if f.funcformat == pb::CoercionForm::CoerceSqlSyntax as i32 => {
+                match parts(&f.funcname).last() {
+                    Some(&"system_user") => self.since(160_000, "SYSTEM_USER", usize::try_from(f.location).ok()),
+                    Some(_) | None => Ok(()),
+                }
+            }
+            _ => Ok(()), // older than every server that is served
+        }
+    }
+
+    /// What only servers from this version on read as the grammar here does.
+    pub(super) fn since(&self, version: u32, what: &str, position: Option<usize>) -> Result<()> {
+        if self.env.catalog.server_version >= version {
+            return Ok(());
+        }
+        let message = format!("{what} is not known to PostgreSQL before {}", version / 10_000);
+        Err(Problem::refuse(Code::NotUnderstood, message, position))
+    }
+
     pub(super) fn window(&mut self, window: &pb::WindowDef, scope: &Scope<'_>, place: Place<'_>) -> Result<Value> {
         let group = Place {
             scope,
@@ -661,7 +792,7 @@ impl Resolver<'_> {
             [name] => self.unqualified(name, reference, place),
             [.., relation, name] => {
                 let item = self.item(&fields, relation, 1, place.scope, at)?;
-                self.long_reference(&item, fields.len(), 1, at);
+                self.long_reference(&item, fields.len(), 1, place.scope, at)?;
                 self.column_of(&item, name, fields.len(), place, at)
             }
             [] => Err(Problem::refuse(
@@ -817,12 +948,14 @@ impl Resolver<'_> {
             Returning::Inside | Returning::Whole => Some(column.name.clone()),
         };
         let whole = place.returning == Returning::Whole;
+        let nearer = nearer_names(place.scope, |item| item.target);
         let new = TargetReference {
             location,
             parts,
             column: base.column,
             output_name,
             whole,
+            nearer,
         };
         if !self.out.target_references.contains(&new) {
             self.out.target_references.push(new);
@@ -855,7 +988,7 @@ impl Resolver<'_> {
             [] => Ok(scope.items.iter().filter(|i| !i.qualified_only).cloned().collect()),
             [.., relation] => {
                 let item = self.item(&fields, relation, 0, scope, at)?;
-                self.long_reference(&item, fields.len() + 1, 1, at);
+                self.long_reference(&item, fields.len() + 1, 1, scope, at)?;
                 Ok(vec![item])
             }
         }
@@ -904,9 +1037,23 @@ impl Resolver<'_> {
             })
     }
 
-    fn long_reference(&mut self, item: &Item, parts: usize, behind: usize, at: Option<usize>) {
+    /// `schema.table.column`: its schema goes where the table becomes a sub-select, so nothing nearer
+    /// may bear the table's name.
+    fn long_reference(
+        &mut self,
+        item: &Item,
+        parts: usize,
+        behind: usize,
+        scope: &Scope<'_>,
+        at: Option<usize>,
+    ) -> Result<()> {
         let drop = parts.saturating_sub(1 + behind);
-        if let (Some(location), Some(relation), true) = (at, item.relation, drop > 0) {
+        if let (Some(location), Some(relation), true) = (at, item.named, drop > 0) {
+            let is_it = |i: &Item| i.named == item.named && i.name == item.name && i.schema == item.schema;
+            if nearer_names(scope, is_it).contains(&item.name) {
+                let message = format!("\"{}\" stands for two tables here", item.name);
+                return Err(Problem::refuse(Code::NotUnderstood, message, at).hint("give one of them another alias"));
+            }
             let new = LongReference {
                 location,
                 drop,
@@ -916,7 +1063,20 @@ impl Resolver<'_> {
                 self.out.long_references.push(new);
             }
         }
+        Ok(())
     }
+}
+
+/// The names in scope that are nearer than the item, or beside it.
+fn nearer_names(scope: &Scope<'_>, is_it: impl Fn(&Item) -> bool) -> Vec<String> {
+    let mut names = Vec::new();
+    for level in scope.levels() {
+        names.extend(level.items.iter().filter(|i| !is_it(i)).map(|i| i.name.clone()));
+        if level.items.iter().any(&is_it) {
+            break;
+        }
+    }
+    names
 }
 
 /// A column that an unqualified name may mean at one level.

@@ -2,6 +2,7 @@
 
 use pg_query::protobuf as pb;
 
+use crate::catalog::lists::{self, FunctionStatus};
 use crate::catalog::{Relation, RelationKind, SearchPath};
 use crate::pipeline::Position;
 use crate::policy::Code;
@@ -59,6 +60,7 @@ impl Resolver<'_> {
         Ok(Item {
             schema: range.alias.is_none().then(|| relation.name.schema.clone()),
             relation: is_stored(relation.kind).then_some(relation.oid),
+            named: Some(relation.oid),
             use_index: Some(index),
             ..Item::new(name, columns)
         })
@@ -163,6 +165,7 @@ impl Resolver<'_> {
             out: super::Resolved::default(),
             depth: 1,
             view_depth: self.view_depth + 1,
+            steps: self.steps,
         };
         let outputs = resolver.select(select, &Scope::default(), None).map_err(|p| Problem {
             message: format!("view {}: {}", relation.name, p.message),
@@ -173,7 +176,12 @@ impl Resolver<'_> {
         if outputs.len() != columns.len() {
             return Err(cannot("its columns are not those of its definition"));
         }
+        self.steps = resolver.steps;
         let mut resolved = resolver.out;
+        // Its plain operators are pg_catalog's; here they stand under the client's search_path.
+        for operator in &resolved.operators {
+            self.implied_operators(&[operator], None)?;
+        }
         self.out.columns.extend(resolved.columns.iter().copied());
         self.out.partial |= resolved.partial;
         resolved.outputs = outputs;
@@ -249,7 +257,16 @@ impl Resolver<'_> {
                     None,
                 ));
             };
-            let Some(call) = pair.items.first() else { continue };
+            let Some(call) = pair.items.first() else {
+                continue;
+            };
+            let defined = !function.coldeflist.is_empty()
+                || matches!(pair.items.get(1).map(Tree::of), Some(Ok(Tree::List(l))) if !l.items.is_empty());
+            if let (Some(arrays), false) = (unnested_arrays(call)?, defined) {
+                open |= self.unnest(arrays, scope, &mut columns)?;
+                flows.extend(columns.iter().flat_map(|c| c.sources.iter().copied()));
+                continue;
+            }
             let value = self.expr(Tree::of(call)?, Place::new(scope, Some(Position::Filter)))?;
             self.out.partial |= !value.total;
             flows.extend(value.sources.iter().copied());
@@ -280,6 +297,29 @@ impl Resolver<'_> {
             ..Item::new(name, columns)
         });
         Ok(())
+    }
+
+    /// `unnest(a, b)` in FROM is read by the grammar's analysis as ROWS FROM (unnest(a), unnest(b)),
+    /// of pg_catalog, as long as its name has no schema (`transformRangeFunction`).
+    fn unnest(&mut self, arrays: &[pb::Node], scope: &Scope<'_>, columns: &mut Vec<OutputColumn>) -> Result<bool> {
+        if !matches!(lists::function("unnest", 1, false), FunctionStatus::Allowed { .. }) {
+            return Err(Problem::refuse(
+                Code::FunctionNotAllowed,
+                "function unnest is not allowed",
+                None,
+            ));
+        }
+        for array in arrays {
+            let value = self.expr(Tree::of(array)?, Place::new(scope, Some(Position::Filter)))?;
+            columns.push(OutputColumn {
+                name: "unnest".into(),
+                sources: value.sources,
+                type_oid: None,
+            });
+        }
+        self.out.partial = true;
+        // An array of rows gives a column for each of theirs.
+        Ok(true)
     }
 
     /// Adds the columns that a call gives; true where there may be others.
@@ -389,6 +429,7 @@ impl Resolver<'_> {
     }
 
     fn json_table(&mut self, table: &pb::JsonTable, scope: &mut Scope<'_>) -> Result<()> {
+        self.since(170_000, "JSON_TABLE", usize::try_from(table.location).ok())?;
         let place = Place::new(scope, Some(Position::Filter));
         let mut flows = Sources::new();
         if let Some(context) = &table.context_item {
@@ -445,7 +486,11 @@ impl Resolver<'_> {
             self.add_from(Tree::of(right)?, scope)?;
         }
         let end = scope.items.len();
-        for name in self.merged_names(join, scope, start..middle, middle..end)? {
+        let names = self.merged_names(join, scope, start..middle, middle..end)?;
+        if !names.is_empty() {
+            self.implied_operators(&["="], None)?;
+        }
+        for name in names {
             let left = side_column(scope, start..middle, &name);
             let right = side_column(scope, middle..end, &name);
             let mut column = left.clone().unwrap_or_default();
@@ -544,6 +589,21 @@ fn alias_or(alias: &Option<pb::Alias>, name: &str, columns: &mut Vec<OutputColum
         }
         None => name.to_owned(),
     }
+}
+
+/// The arguments of an `unnest` of several arrays.
+fn unnested_arrays(call: &pb::Node) -> Result<Option<&[pb::Node]>> {
+    let Tree::FuncCall(f) = Tree::of(call)? else {
+        return Ok(None);
+    };
+    let plain = f.agg_order.is_empty()
+        && f.agg_filter.is_none()
+        && f.over.is_none()
+        && !f.agg_star
+        && !f.agg_distinct
+        && !f.func_variadic;
+    let several = matches!(f.funcname.as_slice(), [name] if string_of(name) == Some("unnest")) && f.args.len() > 1;
+    Ok((plain && several).then_some(f.args.as_slice()))
 }
 
 fn function_name(pair: &pb::Node) -> String {

@@ -94,6 +94,8 @@ pub struct TargetReference {
     pub output_name: Option<String>,
     /// It is the whole of an output column without a name.
     pub whole: bool,
+    /// Names that hide the target's where the reference stands.
+    pub nearer: Vec<String>,
 }
 
 /// `RETURNING *` or `target.*` of a write.
@@ -170,6 +172,8 @@ pub struct Resolved {
     pub long_references: Vec<LongReference>,
     /// Names to qualify.
     pub qualifications: Vec<Qualification>,
+    /// Names of operators without a schema: the search_path says what they mean.
+    pub operators: BTreeSet<String>,
     /// System columns used: relation, name, byte offset.
     pub system_columns: Vec<(Oid, String, usize)>,
     /// What a write stores.
@@ -301,6 +305,7 @@ pub fn resolve(statement: &ParsedStatement, env: Env<'_>) -> Result<Resolved> {
         out: Resolved::default(),
         depth: 0,
         view_depth: 0,
+        steps: 0,
     };
     resolver.statement(&statement.node)?;
     Ok(resolver.out)
@@ -314,4 +319,6 @@ struct Resolver<'a> {
     depth: usize,
     /// Views above the one at hand: bounds recursion.
     view_depth: usize,
+    /// Queries looked at so far: bounds work.
+    steps: usize,
 }

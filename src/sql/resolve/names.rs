@@ -304,24 +304,35 @@ impl Resolver<'_> {
     }
 
     /// Whether an operator may be used; its name may carry a schema.
-    pub(super) fn operator(&self, names: &[pb::Node], position: Option<usize>) -> Result<()> {
-        let (schema, name) = match parts(names).as_slice() {
-            [name] => (None, (*name).to_owned()),
-            [schema, name] => (Some((*schema).to_owned()), (*name).to_owned()),
-            _ => {
-                return Err(Problem::refuse(
-                    Code::NotUnderstood,
-                    "this operator's name is not understood",
-                    position,
-                ));
-            }
-        };
-        let visible = |o: &&Operator| match &schema {
-            Some(schema) => o.name.schema == *schema,
+    pub(super) fn operator(&mut self, names: &[pb::Node], position: Option<usize>) -> Result<()> {
+        match parts(names).as_slice() {
+            [name] => self.operator_named(None, name, position),
+            [schema, name] => self.operator_named(Some(schema), name, position),
+            _ => Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this operator's name is not understood",
+                position,
+            )),
+        }
+    }
+
+    /// Operators that a construct means without naming them, such as `=` of CASE, IN and USING.
+    pub(super) fn implied_operators(&mut self, names: &[&str], position: Option<usize>) -> Result<()> {
+        names
+            .iter()
+            .try_for_each(|name| self.operator_named(None, name, position))
+    }
+
+    fn operator_named(&mut self, schema: Option<&str>, name: &str, position: Option<usize>) -> Result<()> {
+        if schema.is_none() {
+            self.out.operators.insert(name.to_owned());
+        }
+        let visible = |o: &&Operator| match schema {
+            Some(schema) => o.name.schema == schema,
             None => self.env.search_path.schemas().contains(&o.name.schema),
         };
-        let found: Vec<&Operator> = self.env.catalog.operators_named(&name).filter(visible).collect();
-        let builtin_allowed = lists::operator_allowed(&name);
+        let found: Vec<&Operator> = self.env.catalog.operators_named(name).filter(visible).collect();
+        let builtin_allowed = lists::operator_allowed(name);
         match found.iter().find(|o| !self.may_use(o, builtin_allowed)) {
             Some(o) => {
                 let function = self

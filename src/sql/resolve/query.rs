@@ -9,13 +9,17 @@ use crate::policy::Code;
 use crate::sql::grammar::Tree;
 use crate::sql::parsed::{is_plain_distinct, output_call, set_config_call, string_of};
 
-use super::expr::{Place, Value};
+use super::expr::{Place, Returning, Value};
 use super::figure::column_name;
 use super::scope::{Cte, Item, Scope, Sources};
 use super::{Conjunct, OutputColumn, Problem, Resolver, Result};
 
 /// The deepest nesting of queries that is examined.
 const MAX_DEPTH: usize = 64;
+
+/// The most queries that are looked at in one statement: WITH RECURSIVE inside WITH RECURSIVE is
+/// looked at again and again.
+const MAX_STEPS: usize = 100_000;
 
 impl Resolver<'_> {
     /// The outermost SELECT.
@@ -53,6 +57,14 @@ impl Resolver<'_> {
         parent: &Scope<'_>,
         position: Option<Position>,
     ) -> Result<Vec<OutputColumn>> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                "the statement takes too long to examine",
+                None,
+            ));
+        }
         if select.into_clause.is_some() {
             let message = "SELECT INTO creates a table";
             return Err(Problem::refuse(Code::StatementNotAllowed, message, None));
@@ -202,7 +214,12 @@ impl Resolver<'_> {
                 });
                 continue;
             }
-            let value = self.expr_opt(target.val.as_deref(), Place::new(scope, position))?;
+            let place = Place {
+                scope,
+                position,
+                returning: Returning::of(target),
+            };
+            let value = self.expr_opt(target.val.as_deref(), place)?;
             self.partial_output(&value);
             let name = if target.name.is_empty() {
                 column_name(target.val.as_deref())
@@ -226,6 +243,14 @@ impl Resolver<'_> {
     /// `*` and `name.*`, in PostgreSQL's order: merged columns first (`expandNSItemAttrs`).
     fn expand_star(&mut self, reference: &pb::ColumnRef, scope: &Scope<'_>) -> Result<Vec<OutputColumn>> {
         let items = self.star_items(reference, scope)?;
+        if items.iter().any(|i| i.target) {
+            let message = "the columns of a written table must be named in a sub-query";
+            return Err(Problem::refuse(
+                Code::NotUnderstood,
+                message,
+                usize::try_from(reference.location).ok(),
+            ));
+        }
         if let Some(open) = items.iter().find(|i| i.open) {
             let message = format!("the columns of \"{}\" cannot be told", open.name);
             // A star over them gives no names that we could follow, but nothing unseen either.
@@ -365,62 +390,90 @@ impl Resolver<'_> {
             })
             .collect::<Result<_>>()?;
         if with.recursive {
-            for cte in &ctes {
-                let columns = self.first_arm_columns(cte, scope)?;
-                scope.ctes.push(Cte {
-                    name: cte.ctename.clone(),
-                    columns: Rc::new(columns),
-                    open: false,
-                });
-            }
+            return self.recursive_ctes(&ctes, scope);
         }
-        for (i, cte) in ctes.iter().enumerate() {
-            let mut columns = self.cte_query(cte, scope)?;
-            rename(&mut columns, &cte.aliascolnames);
-            add_search_and_cycle(cte, &mut columns);
-            if with.recursive {
-                // Values may move between columns from one round to the next.
-                let all: Sources = columns.iter().flat_map(|c| c.sources.iter().copied()).collect();
-                columns.iter_mut().for_each(|c| c.sources.clone_from(&all));
-                let first = scope.ctes.len() - ctes.len() + i;
-                if let Some(slot) = scope.ctes.get_mut(first) {
-                    slot.columns = Rc::new(columns);
-                }
-            } else {
-                scope.ctes.push(Cte {
-                    name: cte.ctename.clone(),
-                    columns: Rc::new(columns),
-                    open: false,
-                });
-            }
+        for cte in &ctes {
+            let columns = self.cte_columns(cte, scope)?;
+            scope.ctes.push(Cte {
+                name: cte.ctename.clone(),
+                columns: Rc::new(columns),
+                open: false,
+            });
         }
         Ok(())
     }
 
+    fn cte_columns(&mut self, cte: &pb::CommonTableExpr, scope: &Scope<'_>) -> Result<Vec<OutputColumn>> {
+        let mut columns = self.cte_query(cte, scope)?;
+        rename(&mut columns, &cte.aliascolnames);
+        add_search_and_cycle(cte, &mut columns);
+        Ok(columns)
+    }
+
+    /// Each refers to itself and to the others, before and behind it: names come from first arms, and
+    /// the rounds go on until no more values flow.
+    fn recursive_ctes(&mut self, ctes: &[&pb::CommonTableExpr], scope: &mut Scope<'_>) -> Result<()> {
+        let first = scope.ctes.len();
+        for cte in ctes {
+            let (columns, open) = self.first_arm_columns(cte, scope)?;
+            scope.ctes.push(Cte {
+                name: cte.ctename.clone(),
+                columns: Rc::new(columns),
+                open,
+            });
+        }
+        loop {
+            let mut grown = false;
+            for (i, cte) in ctes.iter().enumerate() {
+                let mut columns = self.cte_columns(cte, scope)?;
+                let Some(slot) = scope.ctes.get_mut(first + i) else {
+                    continue;
+                };
+                // Values may move between columns from one round to the next.
+                let mut all: Sources = columns.iter().flat_map(|c| c.sources.iter().copied()).collect();
+                all.extend(slot.columns.iter().flat_map(|c| c.sources.iter().copied()));
+                columns.iter_mut().for_each(|c| c.sources.clone_from(&all));
+                grown |= slot.open || *slot.columns != columns;
+                *slot = Cte {
+                    name: cte.ctename.clone(),
+                    columns: Rc::new(columns),
+                    open: false,
+                };
+            }
+            if !grown {
+                return Ok(());
+            }
+        }
+    }
+
     /// The columns of a recursive query by its first arm alone, with nothing noted: names only.
-    fn first_arm_columns(&mut self, cte: &pb::CommonTableExpr, scope: &Scope<'_>) -> Result<Vec<OutputColumn>> {
+    /// True where it needs a later one: until its turn its columns are unknown.
+    fn first_arm_columns(&mut self, cte: &pb::CommonTableExpr, scope: &Scope<'_>) -> Result<(Vec<OutputColumn>, bool)> {
         let Some(query) = cte.ctequery.as_deref() else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), true));
         };
         let Tree::SelectStmt(mut select) = Tree::of(query)? else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), true));
         };
-        let with = select.with_clause.clone();
+        let whole = select;
         while let Some(left) = &select.larg {
             select = left;
         }
         let before = self.out.clone();
         let mut inner = Scope::below(scope);
-        if let Some(with) = &with {
-            self.with_clause(with, &mut inner)?;
-        }
-        let columns = self.nested(select, &inner, None);
+        // Where the query is its own first arm, its WITH is read with it.
+        let columns = match &whole.with_clause {
+            Some(with) if whole.larg.is_some() => self
+                .with_clause(with, &mut inner)
+                .and_then(|()| self.nested(select, &inner, None)),
+            Some(_) | None => self.nested(select, &inner, None),
+        };
         self.out = before;
-        // An arm that needs a later CTE is looked at in its turn; until then its columns are unknown.
+        let open = columns.is_err();
         let mut columns = columns.unwrap_or_default();
         rename(&mut columns, &cte.aliascolnames);
         add_search_and_cycle(cte, &mut columns);
-        Ok(columns)
+        Ok((columns, open))
     }
 
     fn cte_query(&mut self, cte: &pb::CommonTableExpr, scope: &Scope<'_>) -> Result<Vec<OutputColumn>> {
@@ -469,7 +522,7 @@ impl Resolver<'_> {
         };
         let value = match Tree::of(e.rexpr.as_deref()?).ok()? {
             Tree::ParamRef(p) => p.location,
-            Tree::AConst(c) => c.location,
+            Tree::AConst(c) if is_one_token(c) => c.location,
             _ => return None,
         };
         let fields: Vec<&str> = reference.fields.iter().filter_map(string_of).collect();
@@ -488,11 +541,14 @@ impl Resolver<'_> {
         let total = self.total_with_constant(operator, column);
         let slot = self.out.relations.get_mut(index)?;
         if total && slot.oid == base.relation {
-            slot.conjuncts.push(Conjunct {
+            let new = Conjunct {
                 column: base.column,
                 operator: operator.to_owned(),
                 value: usize::try_from(value).ok()?,
-            });
+            };
+            if !slot.conjuncts.contains(&new) {
+                slot.conjuncts.push(new);
+            }
         }
         Some(())
     }
@@ -521,6 +577,15 @@ pub(super) fn join_columns(scope: &Scope<'_>, range: std::ops::Range<usize>) -> 
         columns.extend(item.columns.iter().filter(|c| !hidden(c)).cloned());
     }
     columns
+}
+
+/// `-5` is one constant of two tokens.
+fn is_one_token(constant: &pb::AConst) -> bool {
+    match &constant.val {
+        Some(pb::a_const::Val::Ival(i)) => i.ival >= 0,
+        Some(pb::a_const::Val::Fval(f)) => !f.fval.starts_with('-'),
+        Some(pb::a_const::Val::Boolval(_) | pb::a_const::Val::Sval(_) | pb::a_const::Val::Bsval(_)) | None => true,
+    }
 }
 
 /// An unqualified name standing alone.

@@ -21,8 +21,10 @@ pub(super) struct Item {
     pub columns: Rc<Vec<OutputColumn>>,
     /// It may have columns that are not listed.
     pub open: bool,
-    /// The relation that it is, for system columns and long references.
+    /// The stored relation that it is, for system columns.
     pub relation: Option<Oid>,
+    /// The relation or view whose name it bears, for long references.
+    pub named: Option<Oid>,
     /// Its index among the relations used.
     pub use_index: Option<usize>,
     /// The target of the write: its references are replaced.
@@ -39,6 +41,7 @@ impl Item {
             columns: Rc::new(columns),
             open: false,
             relation: None,
+            named: None,
             use_index: None,
             target: false,
             qualified_only: false,

@@ -1,5 +1,7 @@
 //! Statements as wholes: SELECT, the writes, and those that carry a query.
 
+use std::collections::BTreeMap;
+
 use pg_query::protobuf as pb;
 
 use crate::catalog::{Relation, RelationKind};
@@ -43,7 +45,8 @@ impl Resolver<'_> {
             | Tree::VariableShowStmt(_)
             | Tree::TransactionStmt(_)
             | Tree::DiscardStmt(_)
-            | Tree::ConstraintsSetStmt(_) => Ok(()),
+            | Tree::ConstraintsSetStmt(_)
+            | Tree::UnlistenStmt(_) => Ok(()),
             _ => Err(Problem::refuse(
                 Code::NotUnderstood,
                 "this statement is not understood",
@@ -145,6 +148,7 @@ impl Resolver<'_> {
         let item = Item {
             schema: range.alias.is_none().then(|| relation.name.schema.clone()),
             relation: Some(relation.oid),
+            named: Some(relation.oid),
             use_index: Some(index),
             target: true,
             ..Item::new(name.clone(), base_columns(&relation))
@@ -165,8 +169,18 @@ impl Resolver<'_> {
         let (relation, item) = self.target(insert.relation.as_ref(), Verb::Insert)?;
         let columns = self.inserted_columns(&relation, &insert.cols)?;
         let flows = self.inserted_values(insert.select_stmt.as_deref(), &outer)?;
-        for (i, column) in columns.iter().enumerate() {
-            if let Some(sources) = flows.get(i) {
+        // Where the values are not one for one the columns, any may flow into any.
+        let all: Sources = flows.iter().flatten().copied().collect();
+        let flow = |i: usize| {
+            flows
+                .get(i)
+                .filter(|_| flows.len() == columns.len())
+                .unwrap_or(&all)
+                .clone()
+        };
+        let proposed: BTreeMap<i16, Sources> = columns.iter().enumerate().map(|(i, c)| (*c, flow(i))).collect();
+        if !flows.is_empty() {
+            for (column, sources) in &proposed {
                 self.assign(relation.oid, *column, sources.clone(), false);
             }
         }
@@ -174,7 +188,7 @@ impl Resolver<'_> {
         scope.items.push(item.clone());
         if let Some(conflict) = &insert.on_conflict_clause {
             self.out.on_conflict = true;
-            self.on_conflict(conflict, &relation, &scope)?;
+            self.on_conflict(conflict, &relation, &proposed, &scope)?;
         }
         self.returning(insert.returning_clause.as_ref(), &scope, position)
     }
@@ -219,7 +233,13 @@ impl Resolver<'_> {
         Ok(columns.into_iter().map(|c| c.sources).collect())
     }
 
-    fn on_conflict(&mut self, conflict: &pb::OnConflictClause, relation: &Relation, scope: &Scope<'_>) -> Result<()> {
+    fn on_conflict(
+        &mut self,
+        conflict: &pb::OnConflictClause,
+        relation: &Relation,
+        flows: &BTreeMap<i16, Sources>,
+        scope: &Scope<'_>,
+    ) -> Result<()> {
         let place = Place::new(scope, Some(Position::Filter));
         if let Some(infer) = &conflict.infer {
             for element in &infer.index_elems {
@@ -233,13 +253,13 @@ impl Resolver<'_> {
             self.expr_opt(infer.where_clause.as_deref(), place)?;
         }
         let mut with_excluded = scope.clone();
-        // The row proposed: the client's own words, never a stored value.
+        // The row proposed: no stored value of the target, but perhaps one that was read elsewhere.
         let proposed = relation
             .columns
             .iter()
             .map(|c| OutputColumn {
                 name: c.name.clone(),
-                sources: Sources::new(),
+                sources: flows.get(&c.number).cloned().unwrap_or_default(),
                 type_oid: Some(c.type_oid),
             })
             .collect();
@@ -362,14 +382,10 @@ impl Resolver<'_> {
                 columns.extend(self.returning_star(reference, scope, position)?);
                 continue;
             }
-            let returning = match target.val.as_deref().map(Tree::of) {
-                Some(Ok(Tree::ColumnRef(_))) if target.name.is_empty() => Returning::Whole,
-                _ => Returning::Inside,
-            };
             let place = Place {
                 scope,
                 position,
-                returning,
+                returning: Returning::of(target),
             };
             let value = self.expr_opt(target.val.as_deref(), place)?;
             let name = if target.name.is_empty() {
