@@ -274,11 +274,6 @@ impl Responses {
         self.queue.is_empty()
     }
 
-    /// How many are owed.
-    pub fn len(&self) -> usize {
-        self.queue.len()
-    }
-
     /// Something under way may change what a statement means.
     pub fn may_change(&self) -> bool {
         self.changes > 0

@@ -312,8 +312,9 @@ impl Session {
         let told = match self.responses.front() {
             None => errors::rebuild(&fields, About::default()),
             Some(sent) => match sent.instead.take() {
-                // The failure that was meant; any other, as of an aborted transaction, speaks for itself.
-                Some(instead) if fields.sqlstate() == "42P01" => {
+                // The failure that was meant. Any other, as of an aborted transaction, speaks for itself,
+                // unless PostgreSQL would not have come so far.
+                Some(instead) if fields.sqlstate() == "42P01" || comes_first(&instead) => {
                     self.catalog.not_missed();
                     *instead
                 }
@@ -499,6 +500,11 @@ fn too_many_rows() -> ErrorFields {
         Some("ask for fewer: narrow the condition, or add a LIMIT".to_owned()),
     )
     .with_some(b'n', Some(code.as_str()))
+}
+
+/// PostgreSQL finds these before it looks whether the transaction has failed.
+fn comes_first(fields: &ErrorFields) -> bool {
+    matches!(fields.sqlstate(), "42601" | "08P01" | "22021")
 }
 
 fn unexpected(kind: BackendKind) -> End {

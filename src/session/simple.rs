@@ -175,6 +175,8 @@ impl Session {
         if std::mem::take(&mut self.own_unsynced) && !self.unsynced {
             self.upstream.sender.sync();
             self.responses.push(Sent::new(What::Sync).own());
+            self.statements.synced();
+            self.portals.synced();
         }
     }
 
