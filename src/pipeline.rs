@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, SearchPath};
-use crate::policy::{Admission, Code, Denial, Place, Policy};
+use crate::policy::{Admission, Code, Declaration, Denial, Place, Policy};
 use crate::sql::{ClientSql, Command, PositionMap};
 use crate::verify::Verified;
 
@@ -167,6 +167,9 @@ pub struct PlannedStatement {
     pub protected: bool,
     /// Origins that stop the session when a RowDescription shows them.
     pub hidden_origins: Vec<HiddenOrigin>,
+    /// `max_rows`: past so many rows of its result (of its portal, over all fetches; of a COPY) the session
+    /// ends the statement as `too_many_rows`. Where it can, the text carries a LIMIT of one row more.
+    pub max_rows: Option<u64>,
 }
 
 /// A whole message as it goes out.
@@ -199,6 +202,71 @@ pub struct Refusal {
     pub facts: Box<Facts>,
     /// Something does not exist in the catalog that the text names: worth loading it anew.
     pub stale_catalog: bool,
+}
+
+/// Admits a request: the policy's admission, and that a data subject it names can be one.
+///
+/// `in_force` is `pgpurpose.subject` as the server's session has it: SQL reads the subject there, so
+/// a declaration that says otherwise (by a tag) cannot be served.
+///
+/// # Errors
+/// As [`Policy::admit`]; `subject_missing` where the subject is no key, or not the one in force.
+pub fn admit<'p>(
+    policy: &'p Policy,
+    catalog: &Catalog,
+    role: &str,
+    declared: &Declaration,
+    in_force: &str,
+    now: time::OffsetDateTime,
+) -> Result<Admission<'p>, Denial> {
+    let admission = policy.admit(role, declared, now)?;
+    if !admission.purpose().one_subject {
+        return Ok(admission);
+    }
+    let subject = declared.subject.as_deref().unwrap_or_default();
+    let missing = |message: &str, hint: &str| {
+        let (message, hint) = (message.to_owned(), Some(hint.to_owned()));
+        Err(Denial {
+            code: Code::SubjectMissing,
+            message,
+            detail: None,
+            hint,
+            rule: None,
+        })
+    };
+    if subject != in_force {
+        return missing(
+            "a data subject in a tag is not served",
+            "SET pgpurpose.subject before the statement",
+        );
+    }
+    match crate::rewrite::obligation::subject_key(subject, policy, catalog) {
+        Some(_) => Ok(admission),
+        None => missing(
+            "pgpurpose.subject is no key of a data subject",
+            "set it to a key, or to root:key where there are several kinds of people",
+        ),
+    }
+}
+
+/// The fixed text with which a check in a write fails (children, consent to collection): PostgreSQL reports
+/// it as [`CHECK_SQLSTATE`], `invalid input syntax for type integer: "pgpurpose: child_data"`.
+pub const fn check_marker(code: Code) -> &'static str {
+    match code {
+        Code::ChildData => "pgpurpose: child_data",
+        _ => "pgpurpose: write_not_allowed",
+    }
+}
+
+/// `invalid_text_representation`
+pub const CHECK_SQLSTATE: &str = "22P02";
+
+/// Which check of ours a server's error is, if it is one: the client gets it as a refusal of that code.
+pub fn failed_check(sqlstate: &str, message: &str) -> Option<Code> {
+    let codes = [Code::ChildData, Code::WriteNotAllowed];
+    codes
+        .into_iter()
+        .find(|code| sqlstate == CHECK_SQLSTATE && message.contains(check_marker(*code)))
 }
 
 /// Reads a message's text: tags already taken off, statements split, commands told apart.

@@ -94,7 +94,6 @@ pub(super) fn run(args: Args) -> Exit {
                 catalog_age: Duration::from_secs(args.catalog_age),
             },
             rules: ArcSwap::from_pointee(Rules { version: 1, set }),
-            core: Box::new(session::core::Pipeline),
             journal: journal.clone(),
             subject_key,
             catalogs: Catalogs::default(),

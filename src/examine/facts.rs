@@ -111,6 +111,7 @@ impl Examination<'_> {
             writes: false,
             protected: false,
             hidden_origins: Vec::new(),
+            max_rows: None,
         }
     }
 

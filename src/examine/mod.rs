@@ -10,11 +10,12 @@ mod session;
 use std::ops::Range;
 
 use crate::catalog::Function;
-use crate::pipeline::{Context, HiddenOrigin, Parsed, Plan, PlannedStatement, Position, Refusal, Standing};
+use crate::pipeline::{Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Refusal, Standing};
 use crate::policy::{Admission, Code, Denial, Form};
 use crate::rewrite::edit::Edits;
 use crate::rewrite::plan::{Planned, Planner, Refused};
 use crate::rewrite::released::Gap;
+use crate::rewrite::{aggregate, rows, write_checks};
 use crate::sql::lexer::Token;
 use crate::sql::resolve::{Env, Problem, Resolved, Use, is_system, resolve};
 use crate::sql::{Command, ParsedStatement, parsed};
@@ -137,12 +138,40 @@ impl Examination<'_> {
             admission: self.admission(),
             env,
         };
-        let planned = planner
+        let mut planned = planner
             .plan(self.text, self.tokens, self.statement.span.clone(), &resolved)
             .map_err(|r| self.refused(r, &resolved))?;
         self.columns_refused(&resolved, &planned)?;
         self.whole_statement(&resolved, &planned)?;
-        let facts = self.facts(&resolved, &planned);
+        let grouped = aggregate::plan(
+            &planner,
+            (self.text, self.tokens, &self.span()),
+            self.statement,
+            &resolved,
+            &mut planned,
+        )
+        .map_err(|r| self.refused(r, &resolved))?;
+        write_checks::plan(
+            &planner,
+            (self.text, self.tokens, &self.span()),
+            self.statement,
+            &resolved,
+            &mut planned,
+        )
+        .map_err(|r| self.refused(r, &resolved))?;
+        let max_rows = rows::plan(
+            &planner,
+            (self.text, self.tokens, &self.span()),
+            self.statement,
+            &resolved,
+            &mut planned,
+        )
+        .map_err(|r| self.refused(r, &resolved))?;
+        let mut facts = self.facts(&resolved, &planned);
+        if grouped {
+            facts.row_filters.push("min_group_size");
+            facts.outcome = facts.outcome.min(Outcome::Filter);
+        }
         let hidden_origins = self.hidden_origins(&planned);
         let protected = planned
             .decided
@@ -154,6 +183,7 @@ impl Examination<'_> {
             writes: resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_))),
             protected,
             hidden_origins,
+            max_rows,
         };
         Ok((statement, planned.edits))
     }
@@ -247,22 +277,6 @@ impl Examination<'_> {
             return Err(self.refuse(Code::StatementNotAllowed, message).hinted(
                 "its estimates and filters tell of rows that are not released; a purpose with explain: true may",
             ));
-        }
-        if purpose.aggregate {
-            let subject = |d: &crate::policy::TableDecision| {
-                self.context
-                    .policy
-                    .tables
-                    .get(&d.table)
-                    .is_some_and(|t| t.data_subject.is_some())
-            };
-            if decisions().any(subject) {
-                let message = format!(
-                    "purpose {} sees only statistics over at least {} people, and this version cannot prove a statement to be one",
-                    purpose.name, purpose.min_group_size
-                );
-                return Err(self.refuse(Code::AggregateRequired, message));
-            }
         }
         Ok(())
     }

@@ -8,6 +8,9 @@ use std::ops::Range;
 use crate::catalog::QualifiedName;
 use crate::sql::PositionMap;
 
+/// The name of the column in which a released relation carries its data subject's stored key.
+pub const SUBJECT_COLUMN: &str = "pgpurpose subject";
+
 /// A generated sub-select, and what the gate holds it against.
 #[derive(Debug, Clone)]
 pub struct Fragment {
@@ -49,6 +52,8 @@ pub enum ColumnShape {
     Null,
     /// An expression of no other column unless a condition on the data subject needs it.
     Expression,
+    /// The stored key of the data subject, under the name that only generated text uses.
+    Subject,
 }
 
 /// What an edit does.
@@ -136,6 +141,36 @@ pub enum EditKind {
         /// The row filter.
         filter: String,
     },
+    /// The outermost SELECT goes into another one: the text before it.
+    WrapOpen(Wrapper),
+    /// The text behind it.
+    WrapClose(Wrapper),
+    /// A SELECT without HAVING gets one: groups must be large enough.
+    Having {
+        /// The condition on the group's size.
+        size: String,
+    },
+    /// HAVING goes into CASE, behind the condition on the group's size: the text before it.
+    HavingOpen {
+        /// The condition on the group's size.
+        size: String,
+    },
+    /// The text behind it.
+    HavingClose,
+    /// A value to be stored is checked first: the text before it.
+    CheckOpen {
+        /// Which value.
+        place: CheckPlace,
+        /// That text.
+        before: String,
+        /// The text behind the value.
+        after: String,
+    },
+    /// The text behind it.
+    CheckClose {
+        /// Which value.
+        place: CheckPlace,
+    },
     /// A prepared statement's name of ours.
     PreparedName {
         /// The name.
@@ -145,6 +180,53 @@ pub enum EditKind {
     Show {
         /// The SELECT.
         select: String,
+    },
+}
+
+/// A SELECT around the outermost one, which keeps its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrapper {
+    /// One row of NULLs where there is none: a whole that is too small.
+    Whole,
+    /// No more rows than these.
+    Rows(u64),
+}
+
+impl Wrapper {
+    /// The text before the SELECT and the text behind it.
+    pub fn texts(self) -> (String, String) {
+        match self {
+            Self::Whole => (
+                "SELECT \"pgpurpose whole\".* FROM (SELECT) AS \"pgpurpose one\" LEFT JOIN (".to_owned(),
+                ") AS \"pgpurpose whole\" ON true".to_owned(),
+            ),
+            Self::Rows(rows) => (
+                "SELECT * FROM (".to_owned(),
+                format!(") AS \"pgpurpose rows\" LIMIT {rows}"),
+            ),
+        }
+    }
+}
+
+/// A value that the outermost write stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckPlace {
+    /// Of INSERT … VALUES.
+    Value {
+        /// Which row.
+        row: usize,
+        /// Which item of it.
+        item: usize,
+    },
+    /// Of INSERT … SELECT.
+    Output {
+        /// Which output column.
+        item: usize,
+    },
+    /// Of UPDATE … SET.
+    Set {
+        /// The column assigned.
+        column: String,
     },
 }
 

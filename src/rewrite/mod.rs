@@ -1,5 +1,6 @@
 //! From a resolved statement and a decision to edits at byte positions: a file per obligation.
 
+pub mod aggregate;
 pub mod bind;
 pub mod edit;
 pub mod errors;
@@ -8,7 +9,9 @@ pub mod mask;
 pub mod obligation;
 pub mod places;
 pub mod plan;
+mod query_span;
 pub mod quote;
 pub mod released;
+pub mod rows;
 mod write;
-mod write_checks;
+pub mod write_checks;

@@ -11,7 +11,7 @@ use super::bind::bind;
 use super::edit::{ColumnShape, Fragment, FragmentCheck};
 use super::keys;
 use super::mask::{MaskKeys, mask_expression, null_expression};
-use super::{obligation, quote};
+use super::{aggregate, obligation, quote};
 
 /// How a relation is released to one request.
 pub enum Release<'p> {
@@ -364,11 +364,18 @@ impl Decided<'_> {
             let (expression, shape) = self.column(index, relation, &alias, env)?;
             list.push(match shape {
                 ColumnShape::Raw => expression,
-                ColumnShape::Null | ColumnShape::Expression => {
+                ColumnShape::Null | ColumnShape::Expression | ColumnShape::Subject => {
                     format!("{expression} AS {}", quote::ident(&column.name))
                 }
             });
             columns.push((column.name.clone(), shape));
+        }
+        let decision = self.decision.as_ref();
+        if let Some((expression, key)) =
+            aggregate::hidden_subject(self.policy, &self.purpose, decision, relation, &alias)?
+        {
+            list.push(expression);
+            columns.push((key, ColumnShape::Subject));
         }
         let mut conditions = self.conditions(relation, &alias, env)?;
         if fence {

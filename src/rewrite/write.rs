@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use crate::catalog::Relation;
-use crate::policy::{Code, Sensitivity, UnclassifiedForm, Verb};
-use crate::sql::resolve::{Assignment, RelationUse, Resolved, TargetReference, Use, is_system};
+use crate::policy::{Code, UnclassifiedForm, Verb};
+use crate::sql::resolve::{RelationUse, Resolved, TargetReference, Use, is_system};
 
 use super::edit::EditKind;
 use super::places::{Condition, Places};
@@ -109,7 +109,7 @@ impl<'p> Write<'_, 'p> {
                 self.updated_columns(decided, &allowing.columns, purpose)?;
             }
         }
-        self.special_rules(decided, &entry)
+        self.special_rules(decided)
     }
 
     /// An ORM that saves what it read would write the mask over the value.
@@ -134,12 +134,7 @@ impl<'p> Write<'_, 'p> {
     }
 
     /// What needs a check in the statement that this version does not make is refused.
-    fn special_rules(
-        &self,
-        decided: Option<&Decided<'p>>,
-        entry: &crate::catalog::QualifiedName,
-    ) -> Result<(), Refused> {
-        let policy = self.planner.policy;
+    fn special_rules(&self, decided: Option<&Decided<'p>>) -> Result<(), Refused> {
         let filtered = decided.is_some_and(Decided::filtered);
         if self.resolved.on_conflict && (filtered || !self.all_raw(decided)) {
             let message = format!(
@@ -151,25 +146,6 @@ impl<'p> Write<'_, 'p> {
         if self.resolved.current_of && (filtered || !self.all_raw(decided)) {
             let message = format!("WHERE CURRENT OF on {} is not served", self.relation.name);
             return Err(self.refuse(Code::WriteNotAllowed, message));
-        }
-        let Some(rule) = policy.tables.get(entry) else {
-            return Ok(());
-        };
-        let stores = matches!(self.verb, Verb::Insert | Verb::Update);
-        let personal = |a: &&Assignment| {
-            let column = self.relation.columns.iter().find(|c| c.number == a.column);
-            let category = column
-                .and_then(|c| rule.column(&c.name))
-                .and_then(|c| policy.category(&c.category));
-            category.is_some_and(|c| c.sensitivity > Sensitivity::None)
-        };
-        if stores
-            && policy.children.is_some()
-            && rule.data_subject.is_some()
-            && self.resolved.assignments.iter().any(|a| personal(&a))
-        {
-            return super::write_checks::children(self.relation, self.verb, policy, rule)
-                .map_err(|why| self.refuse(Code::ChildData, why));
         }
         Ok(())
     }

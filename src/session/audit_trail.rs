@@ -40,11 +40,6 @@ impl Trail {
         &self.journal
     }
 
-    /// The session's facts.
-    pub fn session(&self) -> &Arc<SessionFacts> {
-        &self.session
-    }
-
     /// A statement that is about to run.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! message means, else hands it to the protocol it belongs to.
 
 use crate::pipeline::Refusal;
+use crate::wire::ProtocolError;
 use crate::wire::frame::{self, Frame};
 use crate::wire::frontend::{Frontend, FrontendKind};
 
@@ -17,7 +18,13 @@ impl Session {
                 break;
             };
             let kind = FrontendKind::of(header.tag)?;
-            if self.must_wait(kind) {
+            if header.total > frame::client_limit(header.tag)?.saturating_add(1) {
+                return Err(ProtocolError::Length.into());
+            }
+            let Some(whole) = self.client.receiver.buffer.get(..header.total) else {
+                break;
+            };
+            if self.must_wait(kind, whole.get(frame::HEADER..).unwrap_or_default()) {
                 self.nudge();
                 break;
             }
@@ -30,17 +37,30 @@ impl Session {
     }
 
     /// An answer under way could change what the message means.
-    fn must_wait(&self, kind: FrontendKind) -> bool {
+    fn must_wait(&self, kind: FrontendKind, body: &[u8]) -> bool {
+        if self.copying_in {
+            return false;
+        }
         if self.responses.may_copy_in() {
             return kind != FrontendKind::Terminate;
         }
+        if self.skipping {
+            return false;
+        }
+        let changes = self.responses.may_change();
         match kind {
-            FrontendKind::Query => !self.skipping && (self.responses.may_change() || self.responses.may_divide()),
-            FrontendKind::Parse
-            | FrontendKind::Bind
-            | FrontendKind::Describe
-            | FrontendKind::Close
-            | FrontendKind::Execute => !self.skipping && self.responses.may_change(),
+            FrontendKind::Query => changes || self.responses.may_divide() || self.may_use_uncertain_names(body),
+            FrontendKind::Parse => changes || self.may_use_uncertain_names(body),
+            FrontendKind::Bind => {
+                let statement = body.iter().position(|&b| b == 0).and_then(|end| body.get(end + 1..));
+                changes || self.statements.is_uncertain(name(statement.unwrap_or_default()))
+            }
+            FrontendKind::Describe => {
+                let name = name(body.get(1..).unwrap_or_default());
+                changes || self.statements.is_uncertain(name) || self.portals.is_uncertain(name)
+            }
+            FrontendKind::Execute => changes || self.portals.is_uncertain(name(body)),
+            FrontendKind::Close => changes,
             FrontendKind::Flush
             | FrontendKind::Sync
             | FrontendKind::Terminate
@@ -49,6 +69,13 @@ impl Session {
             | FrontendKind::CopyFail
             | FrontendKind::FunctionCall => false,
         }
+    }
+
+    /// A text that could run a statement or read a cursor by name, while names are uncertain.
+    fn may_use_uncertain_names(&self, text: &[u8]) -> bool {
+        let says = |word: &[u8]| text.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
+        (self.statements.any_uncertain() && says(b"execute"))
+            || (self.portals.any_uncertain() && (says(b"fetch") || says(b"move")))
     }
 
     /// Makes the server answer what it was sent.
@@ -115,6 +142,8 @@ impl Session {
         sent.changes = self.settings.changes_at_sync() || self.responses.may_change();
         sent.transactional = self.responses.may_divide();
         self.responses.push(sent);
+        self.statements.synced();
+        self.portals.synced();
         self.skipping = false;
         self.unsynced = false;
         self.own_unsynced = false;
@@ -155,4 +184,10 @@ impl Session {
     pub(super) fn error_fields(&self, refusal: &Refusal, text: Option<&super::text::Text>) -> crate::wire::ErrorFields {
         refusal::fields(refusal, text, self.rules.policy.contact.as_deref())
     }
+}
+
+/// The name at the start of a body; one that is not UTF-8 is in no table.
+fn name(body: &[u8]) -> &str {
+    let raw = body.split(|&b| b == 0).next().unwrap_or_default();
+    std::str::from_utf8(raw).unwrap_or_default()
 }

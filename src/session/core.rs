@@ -1,35 +1,41 @@
-//! The seam to the core: how a session asks it. Tests put another core behind it.
+//! How a session asks the core: so that a fault in it costs one statement, not the process.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::pipeline::{self, Context, Parsed, Plan, Refusal};
+use crate::pipeline::{self, Context, Outcome, Parsed, Plan, Refusal};
+use crate::policy::Code;
 use crate::sql::ClientSql;
 
-/// Reads and plans statements. Pure.
-pub trait Core: Send + Sync {
-    /// See [`pipeline::parse`].
-    ///
-    /// # Errors
-    /// See there.
-    fn parse(&self, sql: Arc<ClientSql>) -> Result<Parsed, Refusal>;
+use super::refusal::{own, unread};
 
-    /// See [`pipeline::examine`].
-    ///
-    /// # Errors
-    /// See there.
-    fn examine(&self, parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusal>;
+/// See [`pipeline::parse`].
+///
+/// # Errors
+/// See there.
+pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
+    guarded(|| pipeline::parse(sql))
 }
 
-/// The core itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Pipeline;
+/// See [`pipeline::examine`].
+///
+/// # Errors
+/// See there.
+pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusal> {
+    guarded(|| pipeline::examine(parsed, contexts))
+}
 
-impl Core for Pipeline {
-    fn parse(&self, sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
-        pipeline::parse(sql)
-    }
-
-    fn examine(&self, parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusal> {
-        pipeline::examine(parsed, contexts)
-    }
+/// A fault in the core refuses the statement that found it, and harms no other.
+fn guarded<T>(ask: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    // The core is pure: there is no state that a panic could leave half-changed.
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
+        tracing::error!("the core failed at a statement, which is refused");
+        let facts = unread(Outcome::Error, Some(Code::NotUnderstood));
+        Err(*own(
+            Code::NotUnderstood,
+            "the statement could not be examined",
+            None,
+            facts,
+        ))
+    })
 }

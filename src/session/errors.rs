@@ -1,7 +1,11 @@
 //! PostgreSQL's errors and notices as the client may see them.
 //!
-//! The one place where server text reaches a client: messages that can hold values are replaced.
+//! The one place where server text reaches a client: every text is rebuilt from an allow-list
+//! (`rewrite::errors`), positions lead back to the client's own text, and the failure of a check that
+//! a statement carries is told as the refusal that it is.
 
+use crate::pipeline;
+use crate::rewrite::errors::{Known, ServerError, rebuild as rebuild_known};
 use crate::wire::ErrorFields;
 
 use super::prepared::Planned;
@@ -14,63 +18,52 @@ pub struct About<'a> {
     pub text: Option<&'a Text>,
     /// The statement.
     pub planned: Option<&'a Planned>,
+    /// Names that the client sent outside of SQL: user, database, statement, portal.
+    pub names: [Option<&'a str>; 2],
 }
 
-/// The fields of an error or notice, rebuilt.
+/// The fields of an error, rebuilt.
 pub fn rebuild(fields: &ErrorFields, about: About<'_>) -> ErrorFields {
-    let sqlstate = fields.sqlstate();
-    let protected = about.planned.and_then(Planned::statement).is_some_and(|s| s.protected);
-    let message = match generic(sqlstate, protected) {
-        Some(message) => message.to_owned(),
-        None => fields.get(b'M').unwrap_or("unknown error").to_owned(),
+    let names: Vec<&str> = about.names.into_iter().flatten().collect();
+    let known = Known {
+        statement: about.text.map_or("", |t| t.sql.text()),
+        names: &names,
+        protected: about.planned.and_then(Planned::statement).is_some_and(|s| s.protected),
     };
-    let position = match (fields.get(b'P'), about.planned, about.text) {
-        (Some(position), Some(planned), Some(text)) => position
-            .parse()
-            .ok()
-            .map(|p| byte_offset(planned.outgoing(), p))
-            .map(|outgoing| text.position(planned.plan.positions.to_source(outgoing)).to_string()),
-        _ => None,
+    let told = rebuild_known(&ServerError::from_fields(fields.iter()), &known);
+    let position = match (told.position, about.planned, about.text) {
+        (Some(position), Some(planned), Some(text)) => {
+            let outgoing = byte_offset(planned.outgoing(), position);
+            Some(text.position(planned.plan.positions.to_source(outgoing)).to_string())
+        }
+        (Some(_) | None, _, _) => None,
     };
-    ErrorFields::new(fields.severity(), sqlstate, message).with_some(b'P', position)
+    told.fields()
+        .into_iter()
+        .filter(|(code, _)| !matches!(code, b'S' | b'V' | b'C' | b'M' | b'P'))
+        .fold(
+            ErrorFields::new(told.severity, &told.sqlstate, told.message.clone()).with_some(b'P', position),
+            |fields, (code, text)| fields.with(code, text),
+        )
 }
 
-/// A message without names and values, for the classes whose messages hold them.
-fn generic(sqlstate: &str, protected: bool) -> Option<&'static str> {
-    match sqlstate.get(..2).unwrap_or_default() {
-        "22" => Some(match sqlstate {
-            "22003" => "numeric value out of range",
-            "22007" => "invalid datetime format",
-            "22008" => "datetime field overflow",
-            "22012" => "division by zero",
-            "22P02" => "invalid text representation",
-            "22P03" => "invalid binary representation",
-            "22001" => "value too long for its type",
-            "22023" => "invalid parameter value",
-            "22021" => "character not in repertoire",
-            _ => "data exception",
-        }),
-        "23" if protected => Some(match sqlstate {
-            "23502" => "null value violates a not-null constraint",
-            "23503" => "violation of a foreign key constraint",
-            "23505" => "duplicate key value violates a unique constraint",
-            "23514" => "violation of a check constraint",
-            "23P01" => "violation of an exclusion constraint",
-            _ => "integrity constraint violation",
-        }),
-        "P0" => Some("error raised in a function"),
-        "XX" => Some("internal error of the server"),
-        _ => None,
-    }
-}
-
-/// The fields of a notice, rebuilt; none where it can hold anything.
-pub fn rebuild_notice(fields: &ErrorFields, about: About<'_>) -> Option<ErrorFields> {
-    let severity = fields.severity();
-    let may_be_raised = fields.sqlstate() == "00000" && matches!(severity, "INFO" | "LOG" | "DEBUG");
-    let of_ddl = matches!(
-        about.planned.and_then(Planned::command),
-        Some(crate::sql::Command::Ddl) | None
+/// The refusal that a server's error stands for, where a check of ours in the statement failed.
+pub fn check_failed(fields: &ErrorFields, contact: Option<&str>) -> Option<ErrorFields> {
+    let code = pipeline::failed_check(fields.sqlstate(), fields.get(b'M').unwrap_or_default())?;
+    let refusal = super::refusal::own(
+        code,
+        "what would be stored is not allowed",
+        None,
+        super::refusal::unread(pipeline::Outcome::Refuse, Some(code)),
     );
-    (!may_be_raised && (of_ddl || fields.sqlstate() != "00000")).then(|| rebuild(fields, about))
+    Some(super::refusal::fields(&refusal, None, contact))
+}
+
+/// The fields of a notice, rebuilt; none where it may be a function's own words.
+pub fn rebuild_notice(fields: &ErrorFields, about: About<'_>) -> Option<ErrorFields> {
+    const UNKNOWN: &str = "successful completion"; // the generic text of SQLSTATE 00000
+    let known = matches!(fields.severity(), "WARNING" | "NOTICE");
+    known
+        .then(|| rebuild(fields, about))
+        .filter(|told| told.get(b'M') != Some(UNKNOWN))
 }

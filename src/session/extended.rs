@@ -195,6 +195,7 @@ impl Session {
         let gives = self.gives(&command, &planned, &request, &portal.text, true, Some(ticket.id()));
         let running = Running {
             gives,
+            cursor: Some(inner.cursor().unwrap_or(&portal).clone()),
             rows_of: rows_of(&planned.plan, inner),
             planned: Some(planned),
             text: Some(portal.text.clone()),

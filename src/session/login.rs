@@ -141,8 +141,8 @@ async fn proceed(
         .map_err(UpstreamError::Io)?;
     let secrets = (shared.secrets)(&rules.policy, &asked.user);
     upstream.sender.startup(&asked.parameters(&rules.policy, secrets));
-    authenticate(client, &mut upstream, shared).await?;
-    begin(&mut upstream, client).await?;
+    authenticate(client, &mut upstream, shared, facts).await?;
+    begin(&mut upstream, client, facts).await?;
     let aside = &mut client.sender.buffer;
     let start = loader::session_settings(&mut upstream, aside).await?;
     if start.standard_conforming_strings != "on" || start.client_encoding != "UTF8" {
@@ -173,14 +173,19 @@ async fn proceed(
 }
 
 /// Hands questions and answers back and forth until the server is content.
-async fn authenticate(client: &mut Client, upstream: &mut Upstream, shared: &Shared) -> Result<(), Failed> {
+async fn authenticate(
+    client: &mut Client,
+    upstream: &mut Upstream,
+    shared: &Shared,
+    facts: &SessionFacts,
+) -> Result<(), Failed> {
     let mut asked = false;
     loop {
         let question = upstream.exchange().await?;
         match BackendKind::of(question.tag)? {
             BackendKind::Authentication => {}
             BackendKind::NoticeResponse => continue,
-            BackendKind::ErrorResponse => return Err(server_error(question.body())),
+            BackendKind::ErrorResponse => return Err(server_error(question.body(), facts)),
             other => return Err(unexpected(other)),
         }
         match Authentication::read(question.body())? {
@@ -231,7 +236,7 @@ async fn authenticate(client: &mut Client, upstream: &mut Upstream, shared: &Sha
 }
 
 /// What the server says of itself, up to its ReadyForQuery, which is kept back.
-async fn begin(upstream: &mut Upstream, client: &mut Client) -> Result<(), Failed> {
+async fn begin(upstream: &mut Upstream, client: &mut Client, facts: &SessionFacts) -> Result<(), Failed> {
     loop {
         let frame = upstream.exchange().await?;
         match BackendKind::of(frame.tag)? {
@@ -239,7 +244,7 @@ async fn begin(upstream: &mut Upstream, client: &mut Client) -> Result<(), Faile
                 client.sender.buffer.extend_from_slice(&frame.bytes);
             }
             BackendKind::NoticeResponse => {}
-            BackendKind::ErrorResponse => return Err(server_error(frame.body())),
+            BackendKind::ErrorResponse => return Err(server_error(frame.body(), facts)),
             BackendKind::ReadyForQuery => {
                 return match TransactionStatus::read(&frame.body())? {
                     TransactionStatus::Idle => Ok(()),
@@ -272,9 +277,14 @@ async fn first_catalog(
 }
 
 /// Errors before the session begins name roles and databases, which the client named itself.
-fn server_error(body: bytes::Bytes) -> Failed {
+fn server_error(body: bytes::Bytes, facts: &SessionFacts) -> Failed {
+    let names = [Some(facts.role.as_str()), Some(facts.database.as_str())];
+    let about = errors::About {
+        names,
+        ..errors::About::default()
+    };
     match ErrorFields::read(body) {
-        Ok(fields) => Failed::Tell(errors::rebuild(&fields, errors::About::default())),
+        Ok(fields) => Failed::Tell(errors::rebuild(&fields, about)),
         Err(error) => error.into(),
     }
 }

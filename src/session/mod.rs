@@ -11,15 +11,13 @@
 
 mod audit_trail;
 mod client;
-pub mod core;
+mod core;
 mod errors;
 mod extended;
 mod in_force;
 pub mod keys;
 mod login;
 mod names;
-#[cfg(test)]
-mod pass_through;
 mod planning;
 mod prepared;
 mod refresh;
@@ -35,6 +33,7 @@ mod startup;
 mod text;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -56,6 +55,9 @@ use settings::{Block, OutOfStep, Settings};
 
 pub use shared::{EXAMINED, Options, Phase, Plans, Rules, SecretSettings, Shared};
 
+/// How long the end of a session may take.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// The server's or our own buffers hold no more than this before the other side is let catch up.
 const HIGH_WATER: usize = 256 << 10;
 
@@ -70,7 +72,14 @@ enum End {
 
 impl From<ProtocolError> for End {
     fn from(error: ProtocolError) -> Self {
-        Self::Fatal(fatal("08P01", error.to_string()))
+        match error {
+            // PostgreSQL hangs up without a word.
+            ProtocolError::Length => Self::Quiet,
+            ProtocolError::UnknownFrontend(_)
+            | ProtocolError::UnknownBackend(_)
+            | ProtocolError::Unexpected
+            | ProtocolError::MalformedBackend(_) => Self::Fatal(fatal("08P01", error.to_string())),
+        }
     }
 }
 
@@ -125,8 +134,10 @@ struct Session {
     copying_in: bool,
     /// So many bytes of a frame are still to be handed to the client as they come.
     passing: usize,
-    /// The client is gone or said goodbye; what it sent before is still carried out.
+    /// The client said goodbye; what it sent before is still carried out and answered.
     leaving: bool,
+    /// The client is not there any more: nothing more is written to it.
+    gone: bool,
     /// A name of ours was given out so often.
     named: u64,
 }
@@ -182,6 +193,7 @@ impl Session {
             copying_in: false,
             passing: 0,
             leaving: false,
+            gone: false,
             named: 0,
             shared,
         };
@@ -193,15 +205,32 @@ impl Session {
     async fn live(mut self) {
         let end = self.serve().await;
         self.trail.logout();
-        if let Err(End::Fatal(fields)) = &end
-            && !self.leaving
-        {
-            tracing::debug!(sqlstate = fields.sqlstate(), "a session ends");
-            self.client.sender.fatal(fields).await;
+        match &end {
+            Err(End::Fatal(fields)) if !self.gone => {
+                tracing::debug!(sqlstate = fields.sqlstate(), "a session ends");
+                self.client.sender.fatal(fields).await;
+            }
+            Err(End::Fatal(_)) => {}
+            // A client that does not read its last answers is not waited for.
+            Ok(()) | Err(End::Quiet) => drop(timeout(LAST_WORDS, self.last_answers()).await),
         }
         self.upstream.sender.terminate();
         // The server finds out by itself where this cannot be written.
-        let _ = timeout(std::time::Duration::from_secs(1), self.upstream.sender.write_all()).await;
+        let _ = timeout(LAST_WORDS, self.upstream.sender.write_all()).await;
+    }
+
+    /// What is still to be written to the client, each row behind its record.
+    async fn last_answers(&mut self) -> Result<(), End> {
+        while !self.gone && !self.client.sender.buffer.is_empty() {
+            if self.client.sender.write_all().await.is_err() {
+                break;
+            }
+            if let Some(ticket) = self.client.sender.waits_for() {
+                self.shared.journal.written(ticket).await?;
+                self.client.sender.is_written();
+            }
+        }
+        Ok(())
     }
 
     async fn serve(&mut self) -> Result<(), End> {
@@ -215,7 +244,7 @@ impl Session {
 
     /// Waits until one of the sockets, the journal or the process has something new.
     async fn wait(&mut self) -> Result<(), End> {
-        if self.leaving {
+        if self.gone {
             self.client.sender.discard_held();
             self.client.sender.buffer.clear();
         }
@@ -229,6 +258,7 @@ impl Session {
             biased;
             written = self.client.sender.write_some(), if can_send => {
                 if written.is_err() {
+                    self.gone = true;
                     self.leave();
                 }
             }
@@ -298,6 +328,3 @@ async fn journal_has(shared: &Shared, ticket: Option<crate::audit::Ticket>) -> R
         None => Ok(()),
     }
 }
-
-#[cfg(test)]
-mod tests;

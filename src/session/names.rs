@@ -7,7 +7,16 @@ use std::collections::{HashMap, VecDeque};
 #[derive(Debug)]
 pub struct Names<T> {
     confirmed: HashMap<String, T>,
-    pending: VecDeque<(String, Option<T>)>,
+    pending: VecDeque<Pending<T>>,
+    /// Counts the Syncs that were sent: an error makes the server pass over what came before one.
+    segment: u64,
+}
+
+#[derive(Debug)]
+struct Pending<T> {
+    name: String,
+    value: Option<T>,
+    segment: u64,
 }
 
 impl<T> Default for Names<T> {
@@ -15,6 +24,7 @@ impl<T> Default for Names<T> {
         Self {
             confirmed: HashMap::new(),
             pending: VecDeque::new(),
+            segment: 0,
         }
     }
 }
@@ -22,24 +32,52 @@ impl<T> Default for Names<T> {
 impl<T> Names<T> {
     /// What the name will mean.
     pub fn get(&self, name: &str) -> Option<&T> {
-        match self.pending.iter().rev().find(|(n, _)| n == name) {
-            Some((_, value)) => value.as_ref(),
+        match self.newest(name) {
+            Some(pending) => pending.value.as_ref(),
             None => self.confirmed.get(name),
         }
     }
 
+    /// What the name will mean depends on answers that are under way: before the last Sync a message
+    /// was sent that gives or takes it, and an error may make the server pass over that, though not
+    /// over what is sent now.
+    pub fn is_uncertain(&self, name: &str) -> bool {
+        self.newest(name).is_some_and(|pending| pending.segment < self.segment)
+    }
+
+    /// Some name is uncertain.
+    pub fn any_uncertain(&self) -> bool {
+        self.pending
+            .front()
+            .is_some_and(|pending| pending.segment < self.segment)
+    }
+
+    fn newest(&self, name: &str) -> Option<&Pending<T>> {
+        self.pending.iter().rev().find(|pending| pending.name == name)
+    }
+
     /// A message was sent that gives the name (`None` takes it away) when it is answered.
     pub fn sent(&mut self, name: String, value: Option<T>) {
-        self.pending.push_back((name, value));
+        let segment = self.segment;
+        self.pending.push_back(Pending { name, value, segment });
+    }
+
+    /// A Sync was sent.
+    pub fn synced(&mut self) {
+        self.segment += 1;
     }
 
     /// The oldest message under way was answered.
     pub fn confirm(&mut self) {
         match self.pending.pop_front() {
-            Some((name, Some(value))) => {
+            Some(Pending {
+                name,
+                value: Some(value),
+                ..
+            }) => {
                 self.confirmed.insert(name, value);
             }
-            Some((name, None)) => {
+            Some(Pending { name, value: None, .. }) => {
                 self.confirmed.remove(&name);
             }
             None => {}
@@ -65,11 +103,6 @@ impl<T> Names<T> {
     pub fn retain(&mut self, keep: impl Fn(&str, &T) -> bool) {
         self.confirmed.retain(|name, value| keep(name, value));
     }
-
-    /// All that is confirmed.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &T)> {
-        self.confirmed.iter()
-    }
 }
 
 #[cfg(test)]
@@ -91,5 +124,18 @@ mod tests {
         names.forget();
         names.forget();
         assert_eq!((names.get("a"), names.get("b")), (None, None));
+    }
+
+    #[test]
+    fn a_name_is_uncertain_when_a_sync_stands_between_it_and_its_use() {
+        let mut names = Names::default();
+        names.sent("a".into(), Some(1));
+        assert!(!names.is_uncertain("a"));
+        names.synced();
+        assert!(names.is_uncertain("a") && names.any_uncertain() && !names.is_uncertain("b"));
+        names.sent("a".into(), Some(2));
+        assert!(!names.is_uncertain("a") && names.any_uncertain());
+        names.confirm();
+        assert!(!names.any_uncertain());
     }
 }

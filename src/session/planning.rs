@@ -12,6 +12,7 @@ use crate::pipeline::{Context, Parsed, Plan, PreparedNames, Refusal};
 use crate::policy::{Code, Policy};
 use crate::sql::{Command, TagError};
 
+use super::core;
 use super::prepared::{Origin, Planned, Portal, Prepared};
 use super::refusal::{self, unread};
 use super::request::{Declared, Ground, Request, refused_facts};
@@ -35,6 +36,14 @@ pub(super) enum Inner {
 }
 
 impl Inner {
+    /// The cursor that is read.
+    pub(super) fn cursor(&self) -> Option<&Arc<Portal>> {
+        match self {
+            Self::Cursor(portal) => Some(portal),
+            Self::Itself | Self::Prepared(_) | Self::Earlier(_) => None,
+        }
+    }
+
     /// The statement whose rows come, where it is known by itself.
     pub(super) fn planned(&self) -> Option<&Planned> {
         match self {
@@ -95,7 +104,7 @@ impl Session {
             };
         }
         count_examined();
-        let parsed = match self.shared.core.parse(Arc::clone(&text.sql)) {
+        let parsed = match core::parse(Arc::clone(&text.sql)) {
             Ok(parsed) => parsed,
             Err(refusal) => return self.refused(policy, Arc::new(refusal)),
         };
@@ -160,7 +169,7 @@ impl Session {
                 prepared: &names,
             })
             .collect();
-        match self.shared.core.examine(parsed, &contexts) {
+        match core::examine(parsed, &contexts) {
             Ok(plan) => Ok(Arc::new(plan)),
             Err(refusal) => Err(Arc::new(refusal)),
         }
@@ -330,7 +339,16 @@ impl Session {
         tags: &[&crate::sql::Tag],
     ) -> Request<'p> {
         let declared = Declared::new(settings, tags);
-        Request::new(policy, &self.role, declared, OffsetDateTime::now_utc())
+        let subject = settings.get(Followed::Subject);
+        let catalog = &self.catalog.current().catalog;
+        Request::new(
+            policy,
+            catalog,
+            &self.role,
+            declared,
+            subject.as_text(),
+            OffsetDateTime::now_utc(),
+        )
     }
 
     fn ground(&self, request: &Request<'_>) -> shared::Ground {

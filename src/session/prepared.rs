@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use uuid::Uuid;
 
@@ -126,6 +126,8 @@ pub struct Portal {
     pub parameters: Vec<Option<String>>,
     /// The event of its first execution, which later ones point to.
     pub opened: OnceLock<Uuid>,
+    /// Rows that were forwarded of it, over all fetches.
+    pub rows: AtomicU64,
     /// What it does to settings has been counted.
     applied: AtomicBool,
 }
@@ -142,6 +144,7 @@ impl Portal {
             hold: false,
             parameters: Vec::new(),
             opened: OnceLock::new(),
+            rows: AtomicU64::new(0),
             applied: AtomicBool::new(false),
         }
     }

@@ -3,7 +3,8 @@
 use time::OffsetDateTime;
 
 use crate::audit::DeclaredVia;
-use crate::pipeline::{Facts, Outcome, Refusal, Standing};
+use crate::catalog::Catalog;
+use crate::pipeline::{self, Facts, Outcome, Refusal, Standing};
 use crate::policy::{Admission, Code, Declaration, Denial, PlanVariant, Policy};
 use crate::sql::{Command, Tag};
 
@@ -71,8 +72,8 @@ pub enum StandingKey {
     Admitted(String, PlanVariant),
     /// No purpose.
     Undeclared,
-    /// This purpose, refused for this reason.
-    Inadmissible(String, Code),
+    /// This purpose, refused for this reason, in these words.
+    Inadmissible(String, Code, String),
 }
 
 /// A declaration with the policy's answer.
@@ -85,8 +86,15 @@ pub struct Request<'p> {
 
 impl<'p> Request<'p> {
     /// Asks the policy.
-    pub fn new(policy: &'p Policy, role: &str, declared: Declared, now: OffsetDateTime) -> Self {
-        let answer = policy.admit(role, &declared.declaration, now);
+    pub fn new(
+        policy: &'p Policy,
+        catalog: &Catalog,
+        role: &str,
+        declared: Declared,
+        subject_in_force: &str,
+        now: OffsetDateTime,
+    ) -> Self {
+        let answer = pipeline::admit(policy, catalog, role, &declared.declaration, subject_in_force, now);
         Self { declared, answer }
     }
 
@@ -104,7 +112,9 @@ impl<'p> Request<'p> {
         match (&self.answer, &self.declared.declaration.purpose) {
             (Ok(admission), _) => StandingKey::Admitted(admission.purpose().name.clone(), admission.plan_variant()),
             (Err(_), None) => StandingKey::Undeclared,
-            (Err(denial), Some(purpose)) => StandingKey::Inadmissible(purpose.clone(), denial.code),
+            (Err(denial), Some(purpose)) => {
+                StandingKey::Inadmissible(purpose.clone(), denial.code, denial.message.clone())
+            }
         }
     }
 

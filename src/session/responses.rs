@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::audit::Ticket;
@@ -21,6 +22,8 @@ pub struct Running {
     pub planned: Option<Planned>,
     /// Of EXECUTE and FETCH, the statement whose rows come back.
     pub rows_of: Option<Planned>,
+    /// The portal or cursor that is read, whose rows are counted over all fetches.
+    pub cursor: Option<Arc<Portal>>,
     /// The client's text.
     pub text: Option<Text>,
     /// Its record.
@@ -42,12 +45,40 @@ impl Running {
             command: Command::Select,
             planned: None,
             rows_of: None,
+            cursor: None,
             text: None,
             ticket: None,
             started,
             rows: 0,
             bytes: 0,
             gives: Gives::Nothing,
+        }
+    }
+}
+
+impl Running {
+    /// How many more rows may be forwarded; none: any number.
+    pub fn rows_left(&self) -> Option<u64> {
+        let statements = [self.planned.as_ref(), self.rows_of.as_ref()];
+        let most = statements
+            .into_iter()
+            .flatten()
+            .filter_map(Planned::statement)
+            .filter_map(|s| s.max_rows)
+            .min()?;
+        let seen = self
+            .cursor
+            .as_ref()
+            .map_or(self.rows, |c| c.rows.load(Ordering::Relaxed));
+        Some(most.saturating_sub(seen))
+    }
+
+    /// Rows were forwarded.
+    pub fn forwarded(&mut self, rows: u64, bytes: u64) {
+        self.rows += rows;
+        self.bytes += bytes;
+        if let Some(cursor) = &self.cursor {
+            cursor.rows.fetch_add(rows, Ordering::Relaxed);
         }
     }
 }
@@ -219,11 +250,21 @@ impl Responses {
         Some(sent)
     }
 
-    /// The oldest no longer turns the connection round.
+    /// The oldest has turned the connection round; a simple query may do so again.
     pub fn copy_has_begun(&mut self) {
-        if let Some(sent) = self.queue.front_mut()
-            && std::mem::take(&mut sent.copies_in)
-        {
+        let Some(sent) = self.queue.front_mut() else { return };
+        let again = match &sent.what {
+            What::Query(statements) => statements.iter().skip(1).any(|r| matches!(r.command, Command::CopyIn)),
+            What::Parse { .. }
+            | What::Bind(_)
+            | What::Close { .. }
+            | What::DescribeStatement { .. }
+            | What::DescribePortal(_)
+            | What::Execute(..)
+            | What::Sync => false,
+        };
+        if sent.copies_in && !again {
+            sent.copies_in = false;
             self.copies_in -= 1;
         }
     }
@@ -231,11 +272,6 @@ impl Responses {
     /// Nothing is owed.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
-    }
-
-    /// How many are owed.
-    pub fn len(&self) -> usize {
-        self.queue.len()
     }
 
     /// Something under way may change what a statement means.

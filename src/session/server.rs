@@ -29,28 +29,9 @@ impl Session {
         }
     }
 
-    /// Hands on whole runs of rows, and the part of a row that has arrived.
-    fn pass_rows(&mut self) -> Result<(), End> {
-        let buffer = &self.upstream.receiver.buffer;
-        let mut end = self.passing.min(buffer.len());
-        self.passing -= end;
-        let mut rows = 0;
-        while self.passing == 0 {
-            let Some(header) = frame::peek(buffer.get(end..).unwrap_or_default())? else {
-                break;
-            };
-            if !matches!(header.tag, b'D' | b'd') {
-                break;
-            }
-            rows += 1;
-            let here = header.total.min(buffer.len() - end);
-            end += here;
-            self.passing = header.total - here;
-        }
-        if end == 0 {
-            return Ok(());
-        }
-        let running = match self.responses.front() {
+    /// The execution that the server's rows are of.
+    fn row_owner(&mut self) -> Option<&mut Running> {
+        match self.responses.front() {
             Some(Sent {
                 what: What::Execute(running, _),
                 own: false,
@@ -62,19 +43,50 @@ impl Session {
                 ..
             }) => running.front_mut(),
             Some(_) | None => None,
-        };
-        let Some(running) = running else {
-            return Err(unexpected(BackendKind::DataRow));
-        };
-        running.rows += rows;
-        running.bytes += end as u64;
-        if let Some(ticket) = running.ticket {
-            self.client.sender.hold_for(ticket);
         }
-        let rows = self.upstream.receiver.buffer.get(..end).unwrap_or_default();
-        self.client.sender.buffer.extend_from_slice(rows);
-        self.upstream.receiver.buffer.advance(end);
-        Ok(())
+    }
+
+    /// Hands on whole runs of rows, and the part of a row that has arrived.
+    fn pass_rows(&mut self) -> Result<(), End> {
+        let left = self.row_owner().and_then(|running| running.rows_left());
+        let buffer = &self.upstream.receiver.buffer;
+        let mut end = self.passing.min(buffer.len());
+        self.passing -= end;
+        let mut rows = 0;
+        let mut too_many = false;
+        while self.passing == 0 {
+            let Some(header) = frame::peek(buffer.get(end..).unwrap_or_default())? else {
+                break;
+            };
+            if !matches!(header.tag, b'D' | b'd') {
+                break;
+            }
+            if left == Some(rows) {
+                too_many = true;
+                break;
+            }
+            rows += 1;
+            let here = header.total.min(buffer.len() - end);
+            end += here;
+            self.passing = header.total - here;
+        }
+        if end > 0 {
+            let Some(running) = self.row_owner() else {
+                return Err(unexpected(BackendKind::DataRow));
+            };
+            running.forwarded(rows, end as u64);
+            if let Some(ticket) = running.ticket {
+                self.client.sender.hold_for(ticket);
+            }
+            let rows = self.upstream.receiver.buffer.get(..end).unwrap_or_default();
+            self.client.sender.buffer.extend_from_slice(rows);
+            self.upstream.receiver.buffer.advance(end);
+        }
+        if too_many {
+            Err(End::Fatal(too_many_rows()))
+        } else {
+            Ok(())
+        }
     }
 
     /// A whole message that is no row.
@@ -300,12 +312,14 @@ impl Session {
         let told = match self.responses.front() {
             None => errors::rebuild(&fields, About::default()),
             Some(sent) => match sent.instead.take() {
-                // The failure that was meant; any other, as of an aborted transaction, speaks for itself.
-                Some(instead) if fields.sqlstate() == "42P01" => {
+                // The failure that was meant. Any other, as of an aborted transaction, speaks for itself,
+                // unless PostgreSQL would not have come so far.
+                Some(instead) if fields.sqlstate() == "42P01" || comes_first(&instead) => {
                     self.catalog.not_missed();
                     *instead
                 }
-                Some(_) | None => errors::rebuild(&fields, sent.about()),
+                Some(_) | None => errors::check_failed(&fields, self.rules.policy.contact.as_deref())
+                    .unwrap_or_else(|| errors::rebuild(&fields, sent.about())),
             },
         };
         encode::error(&mut self.client.sender.buffer, &told);
@@ -427,7 +441,21 @@ impl Sent {
             },
             What::Parse { statement: None, .. } | What::Close { .. } | What::Sync => (None, None),
         };
-        About { text, planned }
+        let name = match &self.what {
+            What::Parse { name, .. } => Some(name.as_str()),
+            What::Bind(_)
+            | What::Close { .. }
+            | What::DescribeStatement { .. }
+            | What::DescribePortal(_)
+            | What::Execute(..)
+            | What::Query(_)
+            | What::Sync => None,
+        };
+        About {
+            text,
+            planned,
+            names: [name, None],
+        }
     }
 }
 
@@ -458,6 +486,25 @@ fn check_origins(frame: &Frame, statements: [Option<&Planned>; 2]) -> Result<(),
             )))
         }
     }
+}
+
+/// A result grew past its purpose's `max_rows`. The session ends, and with it the transaction.
+fn too_many_rows() -> ErrorFields {
+    let code = crate::policy::Code::TooManyRows;
+    fatal(
+        "42501",
+        format!("the result has more rows than its purpose may see ({code})"),
+    )
+    .with_some(
+        b'H',
+        Some("ask for fewer: narrow the condition, or add a LIMIT".to_owned()),
+    )
+    .with_some(b'n', Some(code.as_str()))
+}
+
+/// PostgreSQL finds these before it looks whether the transaction has failed.
+fn comes_first(fields: &ErrorFields) -> bool {
+    matches!(fields.sqlstate(), "42601" | "08P01" | "22021")
 }
 
 fn unexpected(kind: BackendKind) -> End {

@@ -16,7 +16,6 @@ use crate::rules::PolicySet;
 use crate::upstream::Address;
 use crate::upstream::catalogs::Catalogs;
 
-use super::core::Core;
 use super::request::StandingKey;
 
 /// Rules in force.
@@ -61,8 +60,6 @@ pub struct Shared {
     pub options: Options,
     /// The rules in force.
     pub rules: ArcSwap<Rules>,
-    /// The core.
-    pub core: Box<dyn Core>,
     /// The journal.
     pub journal: Journal,
     /// The key under which data subjects are hashed for the journal.

@@ -113,6 +113,7 @@ impl Session {
                 Running {
                     gives: self.gives(&statement.command, &planned, request, text, alone, Some(ticket.id())),
                     command: statement.command.clone(),
+                    cursor: inner.cursor().cloned(),
                     rows_of: rows_of(plan, inner),
                     planned: Some(planned),
                     text: Some(text.clone()),
@@ -174,6 +175,8 @@ impl Session {
         if std::mem::take(&mut self.own_unsynced) && !self.unsynced {
             self.upstream.sender.sync();
             self.responses.push(Sent::new(What::Sync).own());
+            self.statements.synced();
+            self.portals.synced();
         }
     }
 

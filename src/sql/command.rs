@@ -72,7 +72,7 @@ pub enum Command {
     SetConfig(Vec<ConfigCall>),
     /// SET, SET LOCAL.
     Set(ConfigCall),
-    /// SET TRANSACTION, SET SESSION CHARACTERISTICS, SET CONSTRAINTS: no setting that we follow.
+    /// SET TRANSACTION, SET SESSION CHARACTERISTICS, SET CONSTRAINTS, UNLISTEN: nothing that we follow.
     SetCharacteristics,
     /// RESET name
     Reset(String),

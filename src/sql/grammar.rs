@@ -327,6 +327,7 @@ grammar! {
         VariableShowStmt(VariableShowStmt) { name;  }
         TransactionStmt(TransactionStmt) { kind options savepoint_name gid chain; location }
         DiscardStmt(DiscardStmt) { target;  }
+        UnlistenStmt(UnlistenStmt) { conditionname; }
         ConstraintsSetStmt(ConstraintsSetStmt) { constraints deferred;  }
     }
     ddl {
@@ -354,7 +355,7 @@ grammar! {
         DropUserMappingStmt ImportForeignSchemaStmt CreateAmStmt CreateEventTrigStmt AlterEventTrigStmt
         CreatePlangStmt AlterRoleSetStmt CreateOpClassStmt CreateOpClassItem CreateOpFamilyStmt
         AlterOpFamilyStmt SecLabelStmt StatsElem FunctionParameter DoStmt InlineCodeBlock CallStmt
-        CallContext NotifyStmt ListenStmt UnlistenStmt LoadStmt CreatedbStmt AlterDatabaseStmt
+        CallContext NotifyStmt ListenStmt LoadStmt CreatedbStmt AlterDatabaseStmt
         AlterDatabaseRefreshCollStmt AlterDatabaseSetStmt DropdbStmt AlterSystemStmt ClusterStmt VacuumStmt
         VacuumRelation CreateTableAsStmt CheckPointStmt LockStmt CreateConversionStmt CreateTransformStmt
         DropOwnedStmt ReassignOwnedStmt AlterTsdictionaryStmt AlterTsconfigurationStmt PublicationTable

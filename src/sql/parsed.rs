@@ -194,7 +194,8 @@ fn command_of_tree(tree: Tree<'_>) -> Told {
             Ok(pb::DiscardMode::DiscardTemp) => Command::Discard(DiscardTarget::Temp),
             Ok(pb::DiscardMode::Undefined) | Err(_) => return refused("this DISCARD is not understood"),
         },
-        Tree::ConstraintsSetStmt(_) => Command::SetCharacteristics,
+        // Forgetting channels shows nothing; pools do so between clients.
+        Tree::ConstraintsSetStmt(_) | Tree::UnlistenStmt(_) => Command::SetCharacteristics,
         Tree::PrepareStmt(prepare) => Command::Prepare {
             name: prepare.name.clone(),
         },

@@ -14,13 +14,9 @@ pub fn check(change: &ConfigCall) -> Result<(), String> {
         ConfigValue::List(values) => lists::may_set(&change.name, &values.join(", ")).map_err(refused),
         // A default is the server's own choice, or what the start-up packet gave: tested there.
         ConfigValue::Default => resettable(&change.name),
-        // Known only at Bind: only a setting of which every value is harmless.
-        ConfigValue::Parameter(_) => match change.name.as_str() {
-            "pgpurpose.purpose" | "pgpurpose.reason" | "pgpurpose.subject" | "pgpurpose.actor" | "application_name" => {
-                Ok(())
-            }
-            _ => Err(refused("its value must be a constant")),
-        },
+        // Known only at Bind: only a setting of which every value is harmless, this one too.
+        ConfigValue::Parameter(_) => lists::may_set(&change.name, "any value at all")
+            .map_err(|_| refused("its value must be a constant, or not every value of it is harmless")),
     }
 }
 

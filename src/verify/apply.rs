@@ -15,6 +15,7 @@ pub(super) fn edits(node: &mut pb::Node, edits: &Edits) -> Result<()> {
     let mut applier = Applier {
         edits,
         done: vec![0; edits.edits.len()],
+        outermost_done: false,
         problem: None,
     };
     node.edit(&mut applier)?;
@@ -27,15 +28,17 @@ pub(super) fn edits(node: &mut pb::Node, edits: &Edits) -> Result<()> {
     Ok(())
 }
 
-struct Applier<'e> {
-    edits: &'e Edits,
-    done: Vec<usize>,
+pub(super) struct Applier<'e> {
+    pub(super) edits: &'e Edits,
+    pub(super) done: Vec<usize>,
+    /// The outermost SELECT was met, or there is none.
+    outermost_done: bool,
     problem: Option<Difference>,
 }
 
 impl<'e> Applier<'e> {
     /// The edit that `wanted` accepts; it counts as made.
-    fn take(&mut self, wanted: impl Fn(&EditKind) -> bool) -> Option<&'e EditKind> {
+    pub(super) fn take(&mut self, wanted: impl Fn(&EditKind) -> bool) -> Option<&'e EditKind> {
         let index = self.edits.edits.iter().position(|e| wanted(&e.kind))?;
         if let Some(count) = self.done.get_mut(index) {
             *count += 1;
@@ -43,7 +46,7 @@ impl<'e> Applier<'e> {
         self.edits.edits.get(index).map(|e| &e.kind)
     }
 
-    fn keep<T>(&mut self, result: Result<T>) -> Option<T> {
+    pub(super) fn keep<T>(&mut self, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(problem) => {
@@ -187,6 +190,11 @@ impl<'e> Applier<'e> {
 
 impl Editor for Applier<'_> {
     fn node(&mut self, node: &mut pb::Node) -> bool {
+        if let (Some(NodeEnum::SelectStmt(_)), false) = (&node.node, self.outermost_done) {
+            self.outermost_done = true;
+            self.outermost(node);
+            return true;
+        }
         let new = match &mut node.node {
             Some(NodeEnum::RangeVar(range)) => self.range_var(range),
             Some(NodeEnum::ColumnRef(reference)) => self.column_ref(reference),
@@ -234,8 +242,19 @@ impl Editor for Applier<'_> {
             TreeMut::SelectStmt(select) => self.group_by(select),
             TreeMut::ResTarget(target) => self.output_name(target),
             TreeMut::ReturningClause(clause) => self.returning(clause),
-            TreeMut::UpdateStmt(update) => self.condition(&mut update.where_clause),
-            TreeMut::DeleteStmt(delete) => self.condition(&mut delete.where_clause),
+            TreeMut::InsertStmt(insert) => {
+                self.outermost_done = true;
+                self.checks_of_insert(insert);
+            }
+            TreeMut::UpdateStmt(update) => {
+                self.outermost_done = true;
+                self.checks_of_set(&mut update.target_list);
+                self.condition(&mut update.where_clause);
+            }
+            TreeMut::DeleteStmt(delete) => {
+                self.outermost_done = true;
+                self.condition(&mut delete.where_clause);
+            }
             TreeMut::ExecuteStmt(execute) => {
                 if let Some(EditKind::PreparedName { name }) = self.take(|k| matches!(k, EditKind::PreparedName { .. }))
                 {
@@ -322,7 +341,7 @@ fn expression_node(expression: &str) -> Result<pb::Node> {
     }
 }
 
-fn where_node(condition: &str) -> Result<pb::Node> {
+pub(super) fn where_node(condition: &str) -> Result<pb::Node> {
     let select = select_stmt(&format!("SELECT WHERE {condition}"))?;
     match select.where_clause {
         Some(node) if select.target_list.is_empty() && select.group_clause.is_empty() => Ok(*node),
@@ -331,7 +350,7 @@ fn where_node(condition: &str) -> Result<pb::Node> {
 }
 
 /// The client's condition as the result of the CASE that stands first.
-fn put_into_case(mut node: pb::Node, own: pb::Node) -> Result<pb::Node> {
+pub(super) fn put_into_case(mut node: pb::Node, own: pb::Node) -> Result<pb::Node> {
     let case = match &mut node.node {
         Some(NodeEnum::BoolExpr(and)) => and.args.first_mut().and_then(|n| n.node.as_mut()),
         other => other.as_mut(),

@@ -5,7 +5,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf as pb;
 
 use crate::catalog::QualifiedName;
-use crate::rewrite::edit::{ColumnShape, Edits, Fragment, FragmentCheck};
+use crate::rewrite::edit::{ColumnShape, Edits, Fragment, FragmentCheck, SUBJECT_COLUMN};
 use crate::sql::grammar::Tree;
 use crate::sql::parsed::{parse, string_of};
 
@@ -83,7 +83,9 @@ fn column(target: &pb::Node, table: &str, name: &str, shape: ColumnShape) -> Res
             let null = matches!(cast.arg.as_deref().map(Tree::of), Some(Ok(Tree::AConst(c))) if c.isnull);
             null && target.name == name
         }
-        (ColumnShape::Expression, Tree::ColumnRef(_)) | (ColumnShape::Raw | ColumnShape::Null, _) => false,
+        (ColumnShape::Subject, Tree::ColumnRef(reference)) => target.name == SUBJECT_COLUMN && own(reference),
+        (ColumnShape::Expression, Tree::ColumnRef(_))
+        | (ColumnShape::Raw | ColumnShape::Null | ColumnShape::Subject, _) => false,
         (ColumnShape::Expression, _) => target.name == name,
     };
     if fits {

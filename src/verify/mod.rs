@@ -7,6 +7,7 @@
 
 mod apply;
 mod fragment;
+mod outermost;
 
 use pg_query::protobuf as pb;
 

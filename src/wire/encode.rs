@@ -1,6 +1,13 @@
-//! Messages into a buffer. Strings are cut at a NUL byte rather than let one through.
+//! Messages into a buffer: pgwire's, but for those that carry a client's bytes on (Bind's tail) or names
+//! of any length. Strings are cut at a NUL byte rather than let one through.
 
 use bytes::{BufMut, BytesMut};
+use pgwire::messages::Message;
+use pgwire::messages::cancel::CancelRequest;
+use pgwire::messages::extendedquery::Parse;
+use pgwire::messages::response::{ErrorResponse, NoticeResponse};
+use pgwire::messages::simplequery::Query;
+use pgwire::messages::startup::{NegotiateProtocolVersion, SecretKey};
 
 use super::ErrorFields;
 use super::frontend::Target;
@@ -24,26 +31,32 @@ pub fn with_length(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
 
 /// A NUL-terminated string.
 pub fn string(out: &mut BytesMut, text: &str) {
-    let clean = text.split('\0').next().unwrap_or_default();
-    out.put_slice(clean.as_bytes());
+    out.put_slice(clean(text).as_bytes());
     out.put_u8(0);
+}
+
+/// A message of pgwire's. It refuses only what is larger than a frame may be, which no text here is.
+fn message(out: &mut BytesMut, message: &impl Message) {
+    let start = out.len();
+    if let Err(error) = message.encode(out) {
+        tracing::error!(%error, "a message of ours cannot be written");
+        out.truncate(start);
+    }
+}
+
+/// The text up to a NUL byte.
+fn clean(text: &str) -> String {
+    text.split('\0').next().unwrap_or_default().to_owned()
 }
 
 /// Query
 pub fn query(out: &mut BytesMut, text: &str) {
-    framed(out, b'Q', |b| string(b, text));
+    message(out, &Query::new(clean(text)));
 }
 
 /// Parse
 pub fn parse(out: &mut BytesMut, name: &str, text: &str, types: &[u32]) {
-    framed(out, b'P', |b| {
-        string(b, name);
-        string(b, text);
-        b.put_u16(u16::try_from(types.len()).unwrap_or(u16::MAX));
-        for oid in types {
-            b.put_u32(*oid);
-        }
-    });
+    message(out, &Parse::new(Some(clean(name)), clean(text), types.to_vec()));
 }
 
 /// Bind, with everything after the names as it came.
@@ -88,33 +101,22 @@ pub fn bare(out: &mut BytesMut, tag: u8) {
 
 /// ErrorResponse
 pub fn error(out: &mut BytesMut, fields: &ErrorFields) {
-    response(out, b'E', fields);
+    message(out, &ErrorResponse::new(owned(fields)));
 }
 
 /// NoticeResponse
 pub fn notice(out: &mut BytesMut, fields: &ErrorFields) {
-    response(out, b'N', fields);
+    message(out, &NoticeResponse::new(owned(fields)));
 }
 
-fn response(out: &mut BytesMut, tag: u8, fields: &ErrorFields) {
-    framed(out, tag, |b| {
-        for (field, text) in fields.iter() {
-            b.put_u8(field);
-            string(b, text);
-        }
-        b.put_u8(0);
-    });
+fn owned(fields: &ErrorFields) -> Vec<(u8, String)> {
+    fields.iter().map(|(field, text)| (field, clean(text))).collect()
 }
 
 /// NegotiateProtocolVersion: down to 3.0, and the options that are not known.
 pub fn negotiate(out: &mut BytesMut, unknown: &[String]) {
-    framed(out, b'v', |b| {
-        b.put_u32(super::startup::PROTOCOL_3_0);
-        b.put_u32(u32::try_from(unknown.len()).unwrap_or(u32::MAX));
-        for name in unknown {
-            string(b, name);
-        }
-    });
+    let version = super::startup::PROTOCOL_3_0.cast_signed();
+    message(out, &NegotiateProtocolVersion::new(version, unknown.to_vec()));
 }
 
 /// The SASL mechanisms that the server offers.
@@ -142,9 +144,6 @@ pub fn startup(out: &mut BytesMut, parameters: &[(String, String)]) {
 
 /// A cancel request.
 pub fn cancel(out: &mut BytesMut, process: u32, secret: u32) {
-    with_length(out, |b| {
-        b.put_u32(super::startup::CANCEL);
-        b.put_u32(process);
-        b.put_u32(secret);
-    });
+    let secret = SecretKey::I32(secret.cast_signed());
+    message(out, &CancelRequest::new(process.cast_signed(), secret));
 }

@@ -304,7 +304,8 @@ impl Resolver<'_> {
             | Tree::VariableShowStmt(_)
             | Tree::TransactionStmt(_)
             | Tree::DiscardStmt(_)
-            | Tree::ConstraintsSetStmt(_) => Err(Problem::refuse(
+            | Tree::ConstraintsSetStmt(_)
+            | Tree::UnlistenStmt(_) => Err(Problem::refuse(
                 Code::NotUnderstood,
                 "this expression is not understood",
                 None,
@@ -537,7 +538,15 @@ impl Resolver<'_> {
             "current_setting" => {
                 let setting = call.args.first().and_then(crate::sql::parsed::constant_text);
                 match setting {
-                    Some(setting) if lists::may_show(&setting.to_ascii_lowercase()).is_ok() => self.callee(call),
+                    Some(setting) if lists::may_show(&setting.to_ascii_lowercase()).is_ok() => {
+                        if let (1, Some(location)) = (call.funcname.len(), position) {
+                            self.qualify(location, "pg_catalog", super::QualifiedKind::Function);
+                        }
+                        Ok(Callee {
+                            result: super::names::CallResult::Scalar(TEXT),
+                            total: false,
+                        })
+                    }
                     Some(_) | None => Err(Problem::refuse(
                         Code::FunctionNotAllowed,
                         "current_setting is allowed only with the constant name of a harmless setting",

@@ -45,7 +45,8 @@ impl Resolver<'_> {
             | Tree::VariableShowStmt(_)
             | Tree::TransactionStmt(_)
             | Tree::DiscardStmt(_)
-            | Tree::ConstraintsSetStmt(_) => Ok(()),
+            | Tree::ConstraintsSetStmt(_)
+            | Tree::UnlistenStmt(_) => Ok(()),
             _ => Err(Problem::refuse(
                 Code::NotUnderstood,
                 "this statement is not understood",

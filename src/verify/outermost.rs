@@ -1,0 +1,200 @@
+//! Edits of the outermost statement as a whole, made to its tree: the SELECT around it, the condition on
+//! the size of its groups, the checks on what it stores.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf as pb;
+
+use crate::rewrite::edit::{CheckPlace, EditKind, Wrapper};
+use crate::sql::grammar::{Edit as _, Editor, TreeMut};
+use crate::sql::parsed::string_of;
+
+use super::apply::{Applier, put_into_case, select, where_node};
+use super::{Result, differs};
+
+/// Stands in a generated text where a node of the client's goes.
+const HERE: &str = "pgpurpose here";
+
+impl Applier<'_> {
+    /// The outermost SELECT: its HAVING first, then what goes around it, the innermost first.
+    pub(super) fn outermost(&mut self, node: &mut pb::Node) {
+        if let Some(NodeEnum::SelectStmt(select)) = &mut node.node {
+            self.having(select);
+        }
+        let mut wrappers = Vec::new();
+        for edit in &self.edits.edits {
+            if let EditKind::WrapOpen(wrapper) = edit.kind {
+                wrappers.push(wrapper);
+            }
+        }
+        wrappers.sort_by_key(|wrapper| match wrapper {
+            Wrapper::Whole => 0,
+            Wrapper::Rows(_) => 1,
+        });
+        for wrapper in wrappers {
+            let opened = self
+                .take(|k| matches!(k, EditKind::WrapOpen(w) if *w == wrapper))
+                .is_some();
+            let closed = self
+                .take(|k| matches!(k, EditKind::WrapClose(w) if *w == wrapper))
+                .is_some();
+            let (before, after) = wrapper.texts();
+            let text = format!("{before}SELECT \"{HERE}\"{after}");
+            let whole = select(&text).and_then(|whole| put(whole, std::mem::take(node), is_select_here));
+            if let (Some(whole), true) = (self.keep(whole), opened && closed) {
+                *node = whole;
+            }
+        }
+    }
+
+    fn having(&mut self, select: &mut pb::SelectStmt) {
+        if let Some(EditKind::Having { size }) = self.take(|k| matches!(k, EditKind::Having { .. })) {
+            if select.having_clause.is_some() {
+                self.keep(differs::<()>("a condition on groups is planned where there is one"));
+            }
+            select.having_clause = self.keep(where_node(size)).map(Box::new);
+            return;
+        }
+        let open = self.take(|k| matches!(k, EditKind::HavingOpen { .. }));
+        let close = self.take(|k| matches!(k, EditKind::HavingClose));
+        match (open, close, select.having_clause.take()) {
+            (None, None, own) => select.having_clause = own,
+            (Some(EditKind::HavingOpen { size }), Some(_), Some(own)) => {
+                let text = format!("CASE WHEN {size} THEN (true) END");
+                let all = where_node(&text).and_then(|node| put_into_case(node, *own));
+                select.having_clause = self.keep(all).map(Box::new);
+            }
+            _ => {
+                self.keep(differs::<()>("a HAVING's edits do not belong together"));
+            }
+        }
+    }
+
+    /// The checks on what an INSERT stores.
+    pub(super) fn checks_of_insert(&mut self, insert: &mut pb::InsertStmt) {
+        if let Some(conflict) = &mut insert.on_conflict_clause {
+            self.checks_of_set(&mut conflict.target_list);
+        }
+        let Some(Some(NodeEnum::SelectStmt(source))) = insert.select_stmt.as_mut().map(|n| n.node.as_mut()) else {
+            return;
+        };
+        for (r, row) in source.values_lists.iter_mut().enumerate() {
+            let Some(NodeEnum::List(list)) = &mut row.node else {
+                continue;
+            };
+            for (i, value) in list.items.iter_mut().enumerate() {
+                self.check(value, &CheckPlace::Value { row: r, item: i });
+            }
+        }
+        for (i, target) in source.target_list.iter_mut().enumerate() {
+            if let Some(NodeEnum::ResTarget(target)) = &mut target.node
+                && let Some(value) = &mut target.val
+            {
+                self.check(value, &CheckPlace::Output { item: i });
+            }
+        }
+    }
+
+    /// The checks on what a SET stores.
+    pub(super) fn checks_of_set(&mut self, targets: &mut [pb::Node]) {
+        for target in targets {
+            if let Some(NodeEnum::ResTarget(target)) = &mut target.node
+                && target.indirection.is_empty()
+                && let Some(value) = &mut target.val
+            {
+                let column = target.name.clone();
+                self.check(value, &CheckPlace::Set { column });
+            }
+        }
+    }
+
+    fn check(&mut self, value: &mut pb::Node, at: &CheckPlace) {
+        let edit = self.take(|k| matches!(k, EditKind::CheckOpen { place, .. } if place == at));
+        let Some(EditKind::CheckOpen { before, after, .. }) = edit else {
+            return;
+        };
+        let text = format!("SELECT {before}\"{HERE}\"{after}");
+        let checked = expression(&text).and_then(|whole| put(whole, std::mem::take(value), is_column_here));
+        if let Some(checked) = self.keep(checked) {
+            *value = checked;
+        }
+        if self
+            .take(|k| matches!(k, EditKind::CheckClose { place } if place == at))
+            .is_none()
+        {
+            self.keep(differs::<()>("a check's edits do not belong together"));
+        }
+    }
+}
+
+/// The only output of a generated SELECT.
+fn expression(text: &str) -> Result<pb::Node> {
+    let Some(NodeEnum::SelectStmt(mut one)) = select(text)?.node else {
+        return differs("a check is no expression");
+    };
+    match (one.target_list.pop().and_then(|n| n.node), one.target_list.is_empty()) {
+        (Some(NodeEnum::ResTarget(target)), true) if target.name.is_empty() && one.from_clause.is_empty() => {
+            target.val.map_or_else(|| differs("a check is empty"), |v| Ok(*v))
+        }
+        _ => differs("a check is not one expression"),
+    }
+}
+
+/// Puts `own` where the generated tree says, which must be at one place.
+fn put(mut whole: pb::Node, own: pb::Node, here: fn(&pb::Node) -> bool) -> Result<pb::Node> {
+    let mut putter = Put {
+        own: Some(own),
+        here,
+        places: 0,
+    };
+    whole.edit(&mut putter)?;
+    if putter.places == 1 {
+        Ok(whole)
+    } else {
+        differs("a generated text has not one place for the client's")
+    }
+}
+
+struct Put {
+    own: Option<pb::Node>,
+    here: fn(&pb::Node) -> bool,
+    places: usize,
+}
+
+impl Editor for Put {
+    fn node(&mut self, node: &mut pb::Node) -> bool {
+        if !(self.here)(node) {
+            return true;
+        }
+        self.places += 1;
+        if let Some(own) = self.own.take() {
+            *node = own;
+        }
+        false
+    }
+
+    fn tree(&mut self, _: TreeMut<'_>) {}
+}
+
+fn is_column_here(node: &pb::Node) -> bool {
+    match &node.node {
+        Some(NodeEnum::ColumnRef(reference)) => match reference.fields.as_slice() {
+            [only] => string_of(only) == Some(HERE),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn is_select_here(node: &pb::Node) -> bool {
+    let Some(NodeEnum::SelectStmt(select)) = &node.node else {
+        return false;
+    };
+    match select.target_list.as_slice() {
+        [
+            pb::Node {
+                node: Some(NodeEnum::ResTarget(target)),
+            },
+        ] => target.val.as_deref().is_some_and(is_column_here) && select.from_clause.is_empty(),
+        _ => false,
+    }
+}

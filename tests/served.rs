@@ -1,0 +1,156 @@
+//! A proxy served in this process: what is read once and kept, indexes that still serve, and a
+//! catalog that follows the database.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test fails loudly
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use common::Cluster;
+use pgpurpose::audit::{Journal, JournalConfig};
+use pgpurpose::session::{EXAMINED, Options, Phase, Plans, Rules, Shared};
+use pgpurpose::upstream::Target;
+use pgpurpose::upstream::catalogs::Catalogs;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_postgres::{Client, NoTls};
+
+const SCHEMA: &str = "
+CREATE ROLE app LOGIN;
+CREATE TABLE people (id int PRIMARY KEY, name text, region text, agreed bool);
+INSERT INTO people SELECT i, 'name ' || i, (ARRAY['north','south'])[1 + i % 2], i % 3 <> 0 FROM generate_series(1, 20000) i;
+CREATE INDEX ON people (region, id);
+ANALYZE people;
+GRANT ALL ON ALL TABLES IN SCHEMA public TO app;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO app;
+";
+
+const RULES: &str = r#"
+version: 1
+purposes: {care: {explain: true}, marketing: {explain: true}}
+data_categories: {system: {sensitivity: none}, user: {sensitivity: personal, other_purpose: allow}}
+roles: {app: {purposes: [care, marketing], default_purpose: care}}
+tables:
+  public.people:
+    data_subject: {key: id}
+    collected_for: [care]
+    columns: {id: system, name: user, region: system, agreed: system}
+    row_filters: [{purposes: [marketing], where: "agreed"}]
+  public.later: {columns: {"*": system}}
+release: [{purposes: [care], data_categories: [user], as: raw}]
+"#;
+
+struct Served {
+    cluster: Cluster,
+    port: u16,
+    _phase: watch::Sender<Phase>,
+}
+
+async fn serve(name: &str) -> Served {
+    let cluster = Cluster::start();
+    cluster.psql("postgres", "postgres", SCHEMA);
+    let audit = std::env::temp_dir().join(format!("pgpurpose-{name}-{}.jsonl", std::process::id()));
+    let target: Target = format!("postgres://127.0.0.1:{}", cluster.port()).parse().unwrap();
+    let (phase, watched) = watch::channel(Phase::Serving);
+    let shared = Arc::new(Shared {
+        options: Options {
+            upstream: target.address,
+            allow_trust: false,
+            login_timeout: Duration::from_secs(5),
+            catalog_age: Duration::from_secs(3600),
+        },
+        rules: ArcSwap::from_pointee(Rules {
+            version: 1,
+            set: pgpurpose::rules::load(&[("rules.yaml".into(), RULES.into())]).unwrap(),
+        }),
+        journal: Journal::open(JournalConfig::new(audit)).unwrap(),
+        subject_key: vec![1; 32],
+        catalogs: Catalogs::default(),
+        plans: Plans::default(),
+        secrets: Box::new(|_, _| Vec::new()),
+        phase: watched,
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(pgpurpose::downstream::serve(listener, shared));
+    Served {
+        cluster,
+        port,
+        _phase: phase,
+    }
+}
+
+impl Served {
+    async fn connect(&self) -> Client {
+        let url = format!("host=127.0.0.1 port={} user=app dbname=postgres", self.port);
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+}
+
+async fn plan_of(client: &Client, sql: &str) -> String {
+    let rows = client.query(&format!("EXPLAIN (COSTS OFF) {sql}"), &[]).await.unwrap();
+    rows.iter().map(|r| r.get::<_, String>(0) + "\n").collect()
+}
+
+/// One test: the counter is the process's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_served() {
+    let served = serve("served").await;
+    let client = served.connect().await;
+    a_repeated_statement_is_read_once(&served, &client).await;
+    an_index_on_a_raw_column_is_used(&client).await;
+    a_table_made_elsewhere_is_found(&served, &client).await;
+}
+
+async fn a_repeated_statement_is_read_once(served: &Served, client: &Client) {
+    let sql = "SELECT name FROM people WHERE id = 7";
+    let tagged = format!("{sql} /*purpose='care',traceparent='00-1-2-01'*/");
+    client.simple_query(sql).await.unwrap();
+    let before = EXAMINED.load(Ordering::Relaxed);
+    for _ in 0..5 {
+        client.simple_query(sql).await.unwrap();
+        client.simple_query(&tagged).await.unwrap();
+    }
+    let other = served.connect().await;
+    other.simple_query(sql).await.unwrap();
+    assert_eq!(EXAMINED.load(Ordering::Relaxed), before, "a known text was read again");
+    client
+        .simple_query("SELECT name FROM people WHERE id = 8")
+        .await
+        .unwrap();
+    assert_eq!(EXAMINED.load(Ordering::Relaxed), before + 1, "a new text was not read");
+}
+
+async fn an_index_on_a_raw_column_is_used(client: &Client) {
+    for purpose in ["care", "marketing"] {
+        client
+            .batch_execute(&format!("SET pgpurpose.purpose = '{purpose}'"))
+            .await
+            .unwrap();
+        let plan = plan_of(client, "SELECT name FROM people WHERE id = 7").await;
+        assert!(plan.contains("people_pkey"), "{purpose}: {plan}");
+        // Not total, so there is a fence; the comparison with the key is copied inside.
+        let plan = plan_of(client, "SELECT name FROM people WHERE id = 7 AND region::int > 1").await;
+        assert!(plan.contains("people_pkey"), "{purpose}: {plan}");
+        let fenced = "SELECT name FROM people WHERE region = 'north' AND id < 50 AND length(region) / 2 = 1";
+        let plan = plan_of(client, fenced).await;
+        assert!(plan.contains("Index"), "{purpose}: {plan}");
+    }
+    client.batch_execute("RESET pgpurpose.purpose").await.unwrap();
+}
+
+async fn a_table_made_elsewhere_is_found(served: &Served, client: &Client) {
+    let missing = client.simple_query("SELECT x FROM later").await.unwrap_err();
+    assert_eq!(missing.code().unwrap().code(), "42P01");
+    served
+        .cluster
+        .psql("postgres", "postgres", "CREATE TABLE later AS SELECT 1 AS x");
+    let rows = client.query("SELECT x FROM later", &[]).await.unwrap();
+    assert_eq!(rows[0].get::<_, i32>(0), 1);
+}
