@@ -144,7 +144,8 @@ fn secret(args: &Args) -> Result<Vec<u8>, String> {
 
 /// Rules that ask for what this version does not do are not served.
 fn enforced(set: PolicySet) -> Result<PolicySet, String> {
-    match set.policies().any(|(_, policy)| policy.mode == Mode::Observe) {
+    let observes = set.policies().any(|(_, policy)| policy.mode == Mode::Observe);
+    match observes {
         true => Err("mode: observe is not served by this version; set mode: enforce".to_owned()),
         false => Ok(set),
     }
@@ -200,6 +201,10 @@ fn reload(args: &Args, shared: &Shared) {
                 Ok(set) => set,
                 Err(error) => {
                     tracing::error!("the old rules stay in force: {error}");
+                    shared.journal.note(Event::Reload {
+                        accepted: false,
+                        errors: 1,
+                    });
                     return;
                 }
             };
