@@ -23,9 +23,6 @@ use super::Exit;
 use super::output::complain;
 use super::rules_files;
 
-/// Threads of the core need room: a statement's tree may be deep.
-const STACK: usize = 64 << 20;
-
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -82,7 +79,7 @@ pub(super) fn run(args: Args) -> Exit {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .thread_stack_size(STACK)
+        .thread_stack_size(crate::sql::nesting::STACK)
         .build();
     let served = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
         let journal = Journal::open(JournalConfig::new(&args.audit))
