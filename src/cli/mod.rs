@@ -72,7 +72,7 @@ pub fn main() -> ExitCode {
             return if usage.use_stderr() { Exit::Usage } else { Exit::Fine }.into();
         }
     };
-    let run = || match cli.command {
+    let run = move || match cli.command {
         Command::Audit(args) => audit::run(&args),
         Command::Serve(args) => serve::run(*args),
         Command::Check(args) => check::run(&args),
@@ -80,8 +80,12 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Catalog(args) => catalog::run(&args),
     };
-    // The panic's own message is already printed.
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
-        .unwrap_or(Exit::Fault)
-        .into()
+    // On a stack that examining a statement needs. A panic's own message is already printed.
+    let thread = std::thread::Builder::new()
+        .stack_size(crate::sql::nesting::STACK)
+        .spawn(run);
+    match thread.map(std::thread::JoinHandle::join) {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(_)) | Err(_) => Exit::Fault.into(),
+    }
 }

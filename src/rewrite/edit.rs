@@ -96,6 +96,13 @@ pub enum EditKind {
         /// The schema.
         schema: String,
     },
+    /// Columns are added to GROUP BY.
+    GroupBy {
+        /// The place of the element before which they go.
+        location: usize,
+        /// Table and column, as the query knows them.
+        columns: Vec<(String, String)>,
+    },
     /// `schema.table.column` loses its first parts.
     Shorten {
         /// `ColumnRef.location`

@@ -201,6 +201,15 @@ impl<'t> Places<'t> {
         self.text.get(location..token.end).ok_or(Misplaced)
     }
 
+    /// Whether the token at `location` is the first inside parentheses.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn is_behind_paren(&self, location: usize) -> Result<bool, Misplaced> {
+        let before = self.index(location)?.checked_sub(1);
+        Ok(before.is_some_and(|i| self.is(i, TokenKind::LeftParen)))
+    }
+
     /// The token behind the first one of that word at or behind `from`.
     ///
     /// # Errors

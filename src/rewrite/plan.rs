@@ -108,6 +108,7 @@ impl<'p> Planner<'_, 'p> {
             planned.edits.push(location..location, text, kind);
         }
         self.references(resolved, &places, &through, &mut planned)?;
+        self.grouped(resolved, &places, &through, &mut planned)?;
         write::plan(self, resolved, &places, span, &mut planned)?;
         Ok(planned)
     }
@@ -203,7 +204,7 @@ impl<'p> Planner<'_, 'p> {
         let misfit = |why| Refused::new(Code::NotUnderstood, why, Some(used.location));
         let only = used.only || used.usage == Use::CopyOut;
         let fragment = decided
-            .fragment(relation, only, fence, &conjuncts, self.env)
+            .fragment(relation, only, fence, &conjuncts, &resolved.touched, self.env)
             .map_err(misfit)?;
         if used.usage == Use::CopyOut {
             self.copy_query(used, relation, fragment, resolved, places, planned)?;
@@ -308,6 +309,38 @@ impl<'p> Planner<'_, 'p> {
             fenced,
         };
         Ok(Fragment { text, check })
+    }
+
+    /// What a raw primary key in GROUP BY carries with it, now that its table is a sub-select.
+    fn grouped(
+        &self,
+        resolved: &Resolved,
+        places: &Places<'_>,
+        through: &[Oid],
+        planned: &mut Planned<'p>,
+    ) -> Result<(), Refused> {
+        for addition in &resolved.group_additions {
+            let relation = self.catalog_relation(addition.relation)?;
+            let raw = |number: &i16| {
+                let index = relation.columns.iter().position(|c| c.number == *number);
+                let decided = planned.decided.get(&addition.relation);
+                matches!((index, decided), (Some(i), Some(d)) if d.raw_everywhere(i))
+            };
+            let key_is_raw = addition.key.iter().all(raw);
+            // Inside parentheses a list would become a row: then PostgreSQL says what is missing.
+            if !through.contains(&addition.relation) || !key_is_raw || places.is_behind_paren(addition.location)? {
+                continue;
+            }
+            let columns = addition.columns.clone();
+            let name =
+                |(table, column): &(String, String)| format!("{}.{}, ", quote::ident(table), quote::ident(column));
+            let text: String = columns.iter().map(name).collect();
+            let location = addition.location;
+            planned
+                .edits
+                .push(location..location, text, EditKind::GroupBy { location, columns });
+        }
+        Ok(())
     }
 
     /// References that a sub-select or a write's released forms make different.

@@ -6,6 +6,7 @@ mod command;
 pub(crate) mod grammar;
 mod keywords;
 pub mod lexer;
+pub mod nesting;
 pub mod normal;
 pub(crate) mod parsed;
 pub mod relations;

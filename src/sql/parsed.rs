@@ -12,6 +12,7 @@ use pg_query::protobuf as pb;
 use super::command::{Command, ConfigCall, ConfigValue, DiscardTarget, TransactionCommand};
 use super::grammar::{Edit, Editor, Kind, Tree, TreeMut};
 use super::lexer;
+use super::nesting::{MAX_NESTING, nesting};
 
 /// The longest text that is examined, in bytes; longer ones are refused.
 pub const MAX_TEXT: usize = 1 << 20;
@@ -45,6 +46,14 @@ pub struct SyntaxError {
 /// # Errors
 /// What PostgreSQL's grammar refuses, and what is too large.
 pub fn parse(text: &str) -> Result<Vec<ParsedStatement>, SyntaxError> {
+    if text.len() <= MAX_TEXT && nesting(text, &tokens(text)?) > MAX_NESTING {
+        let message = "stack depth limit exceeded".into();
+        return Err(SyntaxError {
+            message,
+            position: None,
+            sqlstate: "54001",
+        });
+    }
     let stmts = raw_parse(text)?;
     let mut statements = Vec::with_capacity(stmts.len());
     for raw in stmts {

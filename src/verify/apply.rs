@@ -111,6 +111,34 @@ impl<'e> Applier<'e> {
         }
     }
 
+    /// Columns that are added to GROUP BY before one of its elements.
+    fn group_by(&mut self, select: &mut pb::SelectStmt) {
+        let mut clause = Vec::with_capacity(select.group_clause.len());
+        for node in std::mem::take(&mut select.group_clause) {
+            let at = match &node.node {
+                Some(NodeEnum::ColumnRef(c)) => c.location,
+                Some(NodeEnum::AConst(c)) => c.location,
+                _ => -1,
+            };
+            // One for each table whose key is grouped by.
+            let added = self
+                .edits
+                .edits
+                .iter()
+                .zip(&mut self.done)
+                .filter_map(|(edit, done)| match &edit.kind {
+                    EditKind::GroupBy { location, columns } if at > 0 && same(*location, at) => {
+                        *done += 1;
+                        Some(columns)
+                    }
+                    _ => None,
+                });
+            clause.extend(added.flatten().map(|(table, column)| column_node(table, column)));
+            clause.push(node);
+        }
+        select.group_clause = clause;
+    }
+
     fn returning(&mut self, clause: &mut pb::ReturningClause) {
         let mut exprs = Vec::with_capacity(clause.exprs.len());
         for node in std::mem::take(&mut clause.exprs) {
@@ -211,6 +239,7 @@ impl Editor for Applier<'_> {
                     name.names.insert(0, string(schema));
                 }
             }
+            TreeMut::SelectStmt(select) => self.group_by(select),
             TreeMut::ResTarget(target) => self.output_name(target),
             TreeMut::ReturningClause(clause) => self.returning(clause),
             TreeMut::InsertStmt(insert) => {
@@ -252,6 +281,13 @@ fn same(planned: usize, location: i32) -> bool {
 fn string(text: &str) -> pb::Node {
     pb::Node {
         node: Some(NodeEnum::String(pb::String { sval: text.to_owned() })),
+    }
+}
+
+fn column_node(table: &str, column: &str) -> pb::Node {
+    let fields = vec![string(table), string(column)];
+    pb::Node {
+        node: Some(NodeEnum::ColumnRef(pb::ColumnRef { fields, location: -1 })),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::policy::Code;
 use crate::sql::grammar::Tree;
 use crate::sql::parsed::{set_config_call, string_of};
 
+use super::group::Met;
 use super::names::{Callee, parts};
 use super::scope::{Item, Scope, Sources};
 use super::{BaseColumn, LongReference, OutputColumn, Problem, Resolver, Result, TargetReference};
@@ -483,9 +484,14 @@ impl Resolver<'_> {
 
     fn call(&mut self, call: &pb::FuncCall, place: Place<'_>) -> Result<Value> {
         let callee = self.check_call(call, place)?;
+        let aggregate = call.over.is_none() && self.is_aggregate(call);
+        let before = if aggregate { self.met.clone() } else { Met::new() };
         let mut all = self.expr_list(&call.args, place)?;
         let order = self.expr_list(&call.agg_order, place)?;
         let filter = self.expr_opt(call.agg_filter.as_deref(), place)?;
+        if aggregate {
+            self.forget_own(&before, place.scope);
+        }
         all.sources.extend(order.sources);
         all.sources.extend(filter.sources);
         if let Some(over) = &call.over {
@@ -502,6 +508,18 @@ impl Resolver<'_> {
             constant: false,
             sources: all.sources,
         })
+    }
+
+    fn is_aggregate(&self, call: &pb::FuncCall) -> bool {
+        let name = parts(&call.funcname).last().copied().unwrap_or_default();
+        self.env.catalog.functions_named(name).any(|f| f.kind == 'a')
+    }
+
+    /// Notes columns of a relation's use, for GROUP BY.
+    pub(super) fn meet<'n>(&mut self, use_index: Option<usize>, names: impl Iterator<Item = &'n str>) {
+        if let Some(index) = use_index {
+            self.met.extend(names.map(|name| (index, name.to_owned())));
+        }
     }
 
     /// Whether a call is allowed: settings only by constant, listed names; everything else by its list.
@@ -863,6 +881,9 @@ impl Resolver<'_> {
     }
 
     fn found(&mut self, found: &[Found], extra: Sources, position: Option<Position>) -> Value {
+        for one in found {
+            self.meet(one.use_index, std::iter::once(one.column.name.as_str()));
+        }
         let mut sources = extra;
         sources.extend(found.iter().flat_map(|f| f.column.sources.iter().copied()));
         self.use_columns(&sources, position);
@@ -890,6 +911,7 @@ impl Resolver<'_> {
         if let Some(column) = item.columns.iter().find(|c| c.name == name) {
             let found = [Found {
                 column: column.clone(),
+                use_index: item.use_index,
                 system: None,
                 target: item.target,
             }];
@@ -1082,6 +1104,8 @@ fn nearer_names(scope: &Scope<'_>, is_it: impl Fn(&Item) -> bool) -> Vec<String>
 /// A column that an unqualified name may mean at one level.
 struct Found {
     column: OutputColumn,
+    /// The use of the relation whose column it is.
+    use_index: Option<usize>,
     system: Option<Oid>,
     target: bool,
 }
@@ -1097,6 +1121,7 @@ fn matches_at(level: &Scope<'_>, name: &str) -> Vec<Found> {
         {
             found.push(Found {
                 column: merged.column.clone(),
+                use_index: None,
                 system: None,
                 target: false,
             });
@@ -1110,6 +1135,7 @@ fn matches_at(level: &Scope<'_>, name: &str) -> Vec<Found> {
         if let Some(column) = item.columns.iter().find(|c| c.name == name) {
             found.push(Found {
                 column: column.clone(),
+                use_index: item.use_index,
                 system: None,
                 target: item.target,
             });
@@ -1118,6 +1144,7 @@ fn matches_at(level: &Scope<'_>, name: &str) -> Vec<Found> {
         {
             found.push(Found {
                 column: OutputColumn::default(),
+                use_index: None,
                 system: Some(oid),
                 target: item.target,
             });

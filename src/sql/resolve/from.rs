@@ -166,6 +166,7 @@ impl Resolver<'_> {
             depth: 1,
             view_depth: self.view_depth + 1,
             steps: self.steps,
+            met: super::group::Met::new(),
         };
         let outputs = resolver.select(select, &Scope::default(), None).map_err(|p| Problem {
             message: format!("view {}: {}", relation.name, p.message),

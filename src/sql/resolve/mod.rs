@@ -8,6 +8,7 @@
 mod expr;
 mod figure;
 mod from;
+mod group;
 mod names;
 mod query;
 mod scope;
@@ -120,6 +121,20 @@ pub struct LongReference {
     pub relation: Oid,
 }
 
+/// Columns that a grouped primary key carries: to be named in GROUP BY where the table becomes a
+/// sub-select.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupAddition {
+    /// Byte offset of an element of GROUP BY, before which they go.
+    pub location: usize,
+    /// The table.
+    pub relation: Oid,
+    /// Its primary key.
+    pub key: Vec<i16>,
+    /// The names by which the query knows table and column.
+    pub columns: Vec<(String, String)>,
+}
+
 /// A name of a function or type to print with its schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Qualification {
@@ -170,6 +185,8 @@ pub struct Resolved {
     pub target_stars: Vec<TargetStar>,
     /// References to shorten.
     pub long_references: Vec<LongReference>,
+    /// Columns to add to GROUP BY.
+    pub group_additions: Vec<GroupAddition>,
     /// Names to qualify.
     pub qualifications: Vec<Qualification>,
     /// Names of operators without a schema: the search_path says what they mean.
@@ -306,6 +323,7 @@ pub fn resolve(statement: &ParsedStatement, env: Env<'_>) -> Result<Resolved> {
         depth: 0,
         view_depth: 0,
         steps: 0,
+        met: group::Met::new(),
     };
     resolver.statement(&statement.node)?;
     Ok(resolver.out)
@@ -321,4 +339,6 @@ struct Resolver<'a> {
     view_depth: usize,
     /// Queries looked at so far: bounds work.
     steps: usize,
+    /// Columns met outside aggregates, at the level at hand and above.
+    met: group::Met,
 }

@@ -11,6 +11,7 @@ use crate::sql::parsed::{is_plain_distinct, output_call, set_config_call, string
 
 use super::expr::{Place, Returning, Value};
 use super::figure::column_name;
+use super::group::Met;
 use super::scope::{Cte, Item, Scope, Sources};
 use super::{Conjunct, OutputColumn, Problem, Resolver, Result};
 
@@ -148,16 +149,18 @@ impl Resolver<'_> {
         position: Option<Position>,
     ) -> Result<Vec<OutputColumn>> {
         let mut scope = Scope::below(outer);
+        let above = std::mem::take(&mut self.met);
         for item in &select.from_clause {
             self.add_from(Tree::of(item)?, &mut scope)?;
         }
-        let columns = self.target_list(&select.target_list, &scope, position)?;
         let filter = self.expr_opt(
             select.where_clause.as_deref(),
             Place::new(&scope, Some(Position::Filter)),
         )?;
         self.out.partial |= !filter.total;
         self.conjuncts(select.where_clause.as_deref(), &scope);
+        self.forget_own(&Met::new(), &scope);
+        let columns = self.target_list(&select.target_list, &scope, position)?;
         self.group(&select.group_clause, &scope, &columns)?;
         let having = self.expr_opt(
             select.having_clause.as_deref(),
@@ -174,6 +177,8 @@ impl Resolver<'_> {
         }
         self.sort(&select.sort_clause, &scope, &columns, position)?;
         self.limit(select, &scope, position)?;
+        self.group_additions(select, &scope);
+        self.met.extend(above);
         Ok(columns)
     }
 
@@ -243,6 +248,9 @@ impl Resolver<'_> {
     /// `*` and `name.*`, in PostgreSQL's order: merged columns first (`expandNSItemAttrs`).
     fn expand_star(&mut self, reference: &pb::ColumnRef, scope: &Scope<'_>) -> Result<Vec<OutputColumn>> {
         let items = self.star_items(reference, scope)?;
+        for item in &items {
+            self.meet(item.use_index, item.columns.iter().map(|c| c.name.as_str()));
+        }
         if items.iter().any(|i| i.target) {
             let message = "the columns of a written table must be named in a sub-query";
             return Err(Problem::refuse(
