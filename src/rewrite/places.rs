@@ -143,17 +143,13 @@ impl<'t> Places<'t> {
         Ok(Some(start..close.end))
     }
 
-    /// The condition of the write whose target stands at `location`: the bytes between WHERE and
+    /// The condition of the write whose target ends at `behind`: the bytes between WHERE and
     /// RETURNING (or the end), or the place where a WHERE would stand.
-    pub fn write_condition(&self, location: usize, end: usize) -> Result<Condition, Misplaced> {
+    pub fn write_condition(&self, behind: usize, end: usize) -> Result<Condition, Misplaced> {
         let mut depth = 0_usize;
         let mut opened = None;
-        let mut last = location;
-        for token in self
-            .tokens
-            .iter()
-            .skip(self.index(location)?)
-            .take_while(|t| t.start < end)
+        let mut last = behind;
+        for token in self.tokens.iter().skip_while(|t| t.start < behind).take_while(|t| t.start < end)
         {
             match token.kind {
                 TokenKind::LeftParen => depth += 1,
