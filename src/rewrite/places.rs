@@ -65,11 +65,16 @@ impl<'t> Places<'t> {
             }
             let token = self.token(index).ok_or(Misplaced)?;
             let star = token.kind == TokenKind::Operator && token.text(self.text) == "*";
-            if !matches!(token.kind, TokenKind::Identifier | TokenKind::QuotedIdentifier) && !star {
+            let unicode = token.kind == TokenKind::UnicodeIdentifier;
+            if !matches!(token.kind, TokenKind::Identifier | TokenKind::QuotedIdentifier) && !star && !unicode {
                 return Err(Misplaced);
             }
             end = token.end;
             index += 1;
+            if unicode && self.is_word(Some(index), "uescape") {
+                end = self.token(index + 1).ok_or(Misplaced)?.end;
+                index += 2;
+            }
         }
         Ok((location..end, index))
     }
@@ -149,7 +154,11 @@ impl<'t> Places<'t> {
         let mut depth = 0_usize;
         let mut opened = None;
         let mut last = behind;
-        for token in self.tokens.iter().skip_while(|t| t.start < behind).take_while(|t| t.start < end)
+        for token in self
+            .tokens
+            .iter()
+            .skip_while(|t| t.start < behind)
+            .take_while(|t| t.start < end)
         {
             match token.kind {
                 TokenKind::LeftParen => depth += 1,
