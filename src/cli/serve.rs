@@ -13,6 +13,8 @@ use tokio::sync::watch;
 
 use crate::audit::{Event, Journal, JournalConfig};
 use crate::downstream;
+use crate::policy::Mode;
+use crate::rules::PolicySet;
 use crate::session::{self, Options, Phase, Plans, Rules, Shared};
 use crate::upstream::Target;
 use crate::upstream::catalogs::Catalogs;
@@ -60,7 +62,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Exit {
     log();
-    let set = match rules_files::load(&args.rules) {
+    let loaded = rules_files::load(&args.rules).map_err(|error| error.to_string());
+    let set = match loaded.and_then(enforced) {
         Ok(set) => set,
         Err(error) => {
             complain(&error);
@@ -136,6 +139,15 @@ fn secret(args: &Args) -> Result<Vec<u8>, String> {
     Ok(secret)
 }
 
+/// Rules that ask for what this version does not do are not served.
+fn enforced(set: PolicySet) -> Result<PolicySet, String> {
+    let observes = set.policies().any(|(_, policy)| policy.mode == Mode::Observe);
+    match observes {
+        true => Err("mode: observe is not served by this version; set mode: enforce".to_owned()),
+        false => Ok(set),
+    }
+}
+
 async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) -> Result<(), String> {
     let listener = TcpListener::bind(args.listen)
         .await
@@ -182,6 +194,17 @@ fn announce(address: SocketAddr) {
 fn reload(args: &Args, shared: &Shared) {
     match rules_files::load(&args.rules) {
         Ok(set) => {
+            let set = match enforced(set) {
+                Ok(set) => set,
+                Err(error) => {
+                    tracing::error!("the old rules stay in force: {error}");
+                    shared.journal.note(Event::Reload {
+                        accepted: false,
+                        errors: 1,
+                    });
+                    return;
+                }
+            };
             let version = shared.rules.load().version + 1;
             tracing::info!(sha256 = set.sha256(), "other rules are in force");
             shared.rules.store(Arc::new(Rules { version, set }));

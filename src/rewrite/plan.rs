@@ -205,7 +205,7 @@ impl<'p> Planner<'_, 'p> {
         let misfit = |why| Refused::new(Code::NotUnderstood, why, Some(used.location));
         let only = used.only || used.usage == Use::CopyOut;
         let fragment = decided
-            .fragment(relation, only, fence, &conjuncts, self.env)
+            .fragment(relation, only, fence, &conjuncts, &resolved.touched, self.env)
             .map_err(misfit)?;
         if used.usage == Use::CopyOut {
             self.copy_query(used, relation, fragment, resolved, places, planned)?;

@@ -422,13 +422,22 @@ impl Decided<'_> {
         only: bool,
         fence: bool,
         conjuncts: &[(Conjunct, String)],
+        touched: &BTreeSet<BaseColumn>,
         env: Env<'_>,
     ) -> Result<Fragment, String> {
         let alias = quote::ident(&relation.name.name);
         let mut list = Vec::with_capacity(relation.columns.len());
         let mut columns = Vec::with_capacity(relation.columns.len());
         for (index, column) in relation.columns.iter().enumerate() {
-            let (expression, shape) = self.column(index, relation, &alias, env)?;
+            let met = touched.contains(&BaseColumn {
+                relation: relation.oid,
+                column: column.number,
+            });
+            let (expression, shape) = match met || self.raw_everywhere(index) {
+                true => self.column(index, relation, &alias, env)?,
+                // Nobody looks: its place is kept, its mask is not worked out.
+                false => (null_expression(column, env.catalog), ColumnShape::Null),
+            };
             list.push(match shape {
                 ColumnShape::Raw => expression,
                 ColumnShape::Null | ColumnShape::Expression | ColumnShape::Subject => {

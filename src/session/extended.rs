@@ -75,15 +75,17 @@ impl Session {
         });
         self.statements.sent(parse.name.clone(), Some(Arc::clone(&prepared)));
         self.sent(Sent::new(What::Parse {
-            name: parse.name,
-            statement: Some(prepared),
+            name: parse.name.clone(),
+            statement: Some(Arc::clone(&prepared)),
             named: true,
         }));
+        self.look_at_origins(&parse.name, &prepared.base, &prepared.text);
         Ok(())
     }
 
     /// Bind
     pub(super) async fn bind(&mut self, bind: Bind) -> Result<(), End> {
+        self.refresh().await?;
         let policy = Arc::clone(&self.rules.policy);
         let Some(form) = self.form(&bind.statement, &policy).await? else {
             return Ok(());
@@ -107,6 +109,7 @@ impl Session {
     pub(super) async fn describe(&mut self, target: Target, name: &str) -> Result<(), End> {
         match target {
             Target::Statement => {
+                self.refresh().await?;
                 let policy = Arc::clone(&self.rules.policy);
                 let Some(form) = self.form(name, &policy).await? else {
                     return Ok(());
@@ -162,6 +165,7 @@ impl Session {
     /// Execute
     pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), End> {
         let started = Instant::now();
+        self.refresh_rules()?;
         let Some(portal) = self.portals.get(name).cloned() else {
             self.fail_extended(&no_portal(name));
             return Ok(());
@@ -327,9 +331,25 @@ impl Session {
             })
             .own(),
         );
+        self.look_at_origins(&name, planned, &prepared.text);
         self.unflushed = true;
         self.own_unsynced = true;
         Ok(name)
+    }
+
+    /// A client need not ask for a description: where a column is hidden, we do, once for each
+    /// prepared text, so that one that came back raw would be seen before a row is.
+    fn look_at_origins(&mut self, name: &str, planned: &Planned, text: &Text) {
+        if planned.statement().is_none_or(|s| s.hidden_origins.is_empty()) {
+            return;
+        }
+        self.upstream.sender.describe(Target::Statement, name);
+        let what = What::DescribeStatement {
+            planned: planned.clone(),
+            rows_of: None,
+            text: text.clone(),
+        };
+        self.responses.push(Sent::new(what).own());
     }
 
     fn request_of<'p>(&self, portal: &Portal, policy: &'p crate::policy::Policy) -> Request<'p> {

@@ -78,11 +78,8 @@ impl Session {
     pub(super) async fn examine<'p>(&mut self, text: &Text, policy: &'p Policy) -> Result<Examined<'p>, End> {
         let examined = self.examine_once(text, policy);
         let stale = matches!(&examined.verdict, Err(refusal) if refusal.stale_catalog);
-        if stale {
-            let before = self.catalog.current().version;
-            if self.reload().await? && self.catalog.current().version != before {
-                return Ok(self.examine_once(text, policy));
-            }
+        if stale && self.look_again().await? {
+            return Ok(self.examine_once(text, policy));
         }
         Ok(examined)
     }

@@ -22,6 +22,8 @@ pub(super) struct SessionCatalog {
     dirty: bool,
     /// The server or the core missed something: worth a look.
     missed: bool,
+    /// This session changed what exists in a transaction that has not ended.
+    uncommitted: bool,
 }
 
 impl SessionCatalog {
@@ -32,18 +34,25 @@ impl SessionCatalog {
             private: false,
             dirty: false,
             missed: false,
+            uncommitted: false,
         }
     }
 
     /// This session changed what exists.
     pub(super) fn changed(&mut self) {
         self.dirty = true;
+        self.uncommitted = true;
         self.store.mark_stale();
     }
 
     /// What changed in a transaction may be gone with it.
     pub(super) fn transaction_ended(&mut self) {
         self.dirty |= self.private && self.current.catalog.temp_schema.is_none();
+        if std::mem::take(&mut self.uncommitted) {
+            // Committed or not: whoever looked meanwhile saw what was before.
+            self.dirty = true;
+            self.store.mark_stale();
+        }
     }
 
     /// The server says that something does not exist.
@@ -72,13 +81,27 @@ impl Session {
         }
         let age = self.shared.options.catalog_age;
         let idle = self.settings.block() == Block::None;
-        if self.catalog.dirty || self.catalog.missed || (idle && self.catalog.store.is_due(age)) {
+        if self.catalog.dirty || (idle && self.catalog.store.is_due(age)) {
             self.reload().await?;
+        } else if self.catalog.missed {
+            self.look_again().await?;
         }
         Ok(())
     }
 
-    fn refresh_rules(&mut self) -> Result<(), End> {
+    /// Looks for what was missed; tells whether there is something new.
+    pub(super) async fn look_again(&mut self) -> Result<bool, End> {
+        let before = self.catalog.current.version;
+        if !self.catalog.store.may_look() || !self.reload().await? {
+            return Ok(false);
+        }
+        let found = self.catalog.current.version != before;
+        self.catalog.store.looked(found);
+        Ok(found)
+    }
+
+    /// Takes over new rules.
+    pub(super) fn refresh_rules(&mut self) -> Result<(), End> {
         if self.shared.rules.load().version == self.rules.version {
             return Ok(());
         }

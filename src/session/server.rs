@@ -488,6 +488,11 @@ fn check_origins(frame: &Frame, statements: [Option<&Planned>; 2]) -> Result<(),
     }
 }
 
+/// PostgreSQL finds these before it looks whether the transaction has failed.
+fn comes_first(fields: &ErrorFields) -> bool {
+    matches!(fields.sqlstate(), "42601" | "08P01" | "22021")
+}
+
 /// A result grew past its purpose's `max_rows`. The session ends, and with it the transaction.
 fn too_many_rows() -> ErrorFields {
     let code = crate::policy::Code::TooManyRows;
@@ -500,11 +505,6 @@ fn too_many_rows() -> ErrorFields {
         Some("ask for fewer: narrow the condition, or add a LIMIT".to_owned()),
     )
     .with_some(b'n', Some(code.as_str()))
-}
-
-/// PostgreSQL finds these before it looks whether the transaction has failed.
-fn comes_first(fields: &ErrorFields) -> bool {
-    matches!(fields.sqlstate(), "42601" | "08P01" | "22021")
 }
 
 fn unexpected(kind: BackendKind) -> End {

@@ -37,12 +37,24 @@ impl Versioned {
     }
 }
 
+/// A client that keeps naming what does not exist must not have the catalog loaded each time.
+#[derive(Debug, Default)]
+struct Patience {
+    until: Option<Instant>,
+    wait: Duration,
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 /// The shared catalog of one database.
 #[derive(Debug)]
 pub struct CatalogStore {
     current: ArcSwapOption<Versioned>,
     loaded: Mutex<Option<Instant>>,
     stale: AtomicBool,
+    /// When a look for what was missed is worth while again, after looks that found nothing new.
+    patience: Mutex<Patience>,
     /// Held by the session that loads: others wait for it where there is none yet.
     pub loading: tokio::sync::Mutex<()>,
 }
@@ -53,6 +65,7 @@ impl CatalogStore {
             current: ArcSwapOption::empty(),
             loaded: Mutex::new(None),
             stale: AtomicBool::new(false),
+            patience: Mutex::default(),
             loading: tokio::sync::Mutex::new(()),
         }
     }
@@ -71,6 +84,23 @@ impl CatalogStore {
     pub fn is_due(&self, age: Duration) -> bool {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         self.stale.load(Ordering::Acquire) || loaded.is_none_or(|at| at.elapsed() >= age)
+    }
+
+    /// Whether a look for something that was missed is worth while.
+    pub fn may_look(&self) -> bool {
+        let patience = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stale.load(Ordering::Acquire) || patience.until.is_none_or(|until| Instant::now() >= until)
+    }
+
+    /// What a look for something that was missed brought.
+    pub fn looked(&self, found_something_new: bool) {
+        let mut patience = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
+        if found_something_new {
+            *patience = Patience::default();
+        } else {
+            patience.wait = (patience.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
+            patience.until = Some(Instant::now() + patience.wait);
+        }
     }
 
     /// A session is about to load: what is marked from now on is newer than what it will read.

@@ -152,7 +152,7 @@ def many_rows_in_one_call():
     with connect('support_app') as conn, conn.transaction(force_rollback=True):
         cur = conn.cursor()
         cur.executemany('INSERT INTO care.consents (customer_id, purpose, status) VALUES (%s, %s, %s)',
-                        [(1 + i % 4, 'marketing', 'refused') for i in range(50)]  # 5 is a child)
+                        [(1 + i % 4, 'marketing', 'refused') for i in range(50)])  # 5 is a child, of whom nothing may be stored
         same(cur.rowcount, 50)
 
 
