@@ -14,6 +14,7 @@ use crate::catalog::{
     Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind,
 };
 use crate::wire::backend::{self, Authentication, TransactionStatus};
+use crate::wire::frontend::Target as Named;
 use crate::wire::{BackendKind, ErrorFields, ProtocolError};
 
 /// Where the connection stands while the catalog is read.
@@ -84,37 +85,68 @@ pub async fn session_settings(upstream: &mut Upstream, aside: &mut BytesMut) -> 
 /// # Errors
 /// See [`LoadError`]; the connection is at ReadyForQuery again, where it was, unless it ended.
 pub async fn load(upstream: &mut Upstream, moment: Moment, aside: &mut BytesMut) -> Result<Loaded, LoadError> {
-    match moment {
-        Moment::Idle => build(&run(upstream, loader_sql::LOAD_IDLE, aside).await?),
-        Moment::InTransaction => match run(upstream, loader_sql::LOAD_IN_TRANSACTION, aside).await {
-            Ok(results) => build(&results),
-            Err(error) => {
-                if let LoadError::Server(_) = error {
-                    run(upstream, loader_sql::ABANDON_IN_TRANSACTION, aside).await?;
-                }
-                Err(error)
-            }
-        },
+    let (before, after): (&[&str], &[&str]) = match moment {
+        Moment::Idle => (loader_sql::BEGIN_IDLE, &[]),
+        Moment::InTransaction => (loader_sql::BEGIN_IN_TRANSACTION, loader_sql::END_IN_TRANSACTION),
+    };
+    for statements in [before, loader_sql::QUERIES, after] {
+        statements.iter().for_each(|text| send(upstream, text));
     }
+    upstream.sender.sync();
+    let results = match receive(upstream, aside).await {
+        Ok(results) => results,
+        Err(error) => {
+            if let (LoadError::Server(_), Moment::InTransaction) = (&error, moment) {
+                loader_sql::END_IN_TRANSACTION
+                    .iter()
+                    .for_each(|text| send(upstream, text));
+                upstream.sender.sync();
+                receive(upstream, aside).await?;
+            }
+            return Err(error);
+        }
+    };
+    let queries = results.get(before.len()..before.len() + loader_sql::QUERIES.len());
+    build(queries.ok_or(LoadError::Unexpected("number of results"))?)
 }
 
-/// The rows of each statement that gives rows, undecoded.
-type Results = Vec<Vec<Bytes>>;
+/// Of the statement and the portal that each text is run under in turn.
+const NAME: &str = "pgpurpose: catalog";
+
+fn send(upstream: &mut Upstream, text: &'static str) {
+    let sender = &mut upstream.sender;
+    // One that failed half-way may have left it behind.
+    sender.close(Named::Statement, NAME);
+    sender.parse_fixed(NAME, text);
+    // No parameters, all results as text.
+    sender.bind(NAME, NAME, &[0; 6]);
+    sender.execute_fixed(NAME);
+    sender.close(Named::Portal, NAME);
+    sender.close(Named::Statement, NAME);
+}
+
+/// The rows of each statement, undecoded.
+type Results = [Vec<Bytes>];
 
 /// Runs one fixed simple query to its end.
-async fn run(upstream: &mut Upstream, text: &'static str, aside: &mut BytesMut) -> Result<Results, LoadError> {
+async fn run(upstream: &mut Upstream, text: &'static str, aside: &mut BytesMut) -> Result<Vec<Vec<Bytes>>, LoadError> {
     upstream.sender.query_fixed(text);
-    let mut results = Results::new();
+    receive(upstream, aside).await
+}
+
+/// Reads results up to a ReadyForQuery.
+async fn receive(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<Vec<Vec<Bytes>>, LoadError> {
+    let mut results: Vec<Vec<Bytes>> = Vec::new();
     let mut failure = None;
     loop {
         let frame = upstream.exchange().await?;
         match BackendKind::of(frame.tag)? {
-            BackendKind::RowDescription => results.push(Vec::new()),
+            BackendKind::RowDescription | BackendKind::BindComplete => results.push(Vec::new()),
             BackendKind::DataRow => match results.last_mut() {
                 Some(rows) => rows.push(frame.body()),
                 None => return Err(LoadError::Unexpected("row")),
             },
-            BackendKind::CommandComplete | BackendKind::EmptyQueryResponse => {}
+            BackendKind::ParseComplete | BackendKind::CloseComplete | BackendKind::CommandComplete => {}
             BackendKind::ErrorResponse => {
                 let fields = ErrorFields::read(frame.body())?;
                 if fields.is_fatal() {
@@ -138,18 +170,16 @@ async fn run(upstream: &mut Upstream, text: &'static str, aside: &mut BytesMut) 
             BackendKind::NoticeResponse | BackendKind::NotificationResponse => {}
             BackendKind::Authentication
             | BackendKind::BackendKeyData
-            | BackendKind::BindComplete
-            | BackendKind::CloseComplete
             | BackendKind::CopyData
             | BackendKind::CopyDone
             | BackendKind::CopyInResponse
             | BackendKind::CopyOutResponse
             | BackendKind::CopyBothResponse
+            | BackendKind::EmptyQueryResponse
             | BackendKind::FunctionCallResponse
             | BackendKind::NegotiateProtocolVersion
             | BackendKind::NoData
             | BackendKind::ParameterDescription
-            | BackendKind::ParseComplete
             | BackendKind::PortalSuspended => return Err(LoadError::Unexpected("message")),
         }
     }
@@ -208,7 +238,7 @@ fn split(list: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-fn rows(results: &Results, index: usize) -> Result<impl Iterator<Item = Result<Row, LoadError>>, LoadError> {
+fn rows(results: &Results, index: usize) -> Result<impl Iterator<Item = Result<Row, LoadError>> + use<'_>, LoadError> {
     let rows = results.get(index).ok_or(LoadError::Unexpected("number of results"))?;
     Ok(rows.iter().map(Row::read))
 }
