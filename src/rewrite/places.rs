@@ -65,11 +65,16 @@ impl<'t> Places<'t> {
             }
             let token = self.token(index).ok_or(Misplaced)?;
             let star = token.kind == TokenKind::Operator && token.text(self.text) == "*";
-            if !matches!(token.kind, TokenKind::Identifier | TokenKind::QuotedIdentifier) && !star {
+            let unicode = token.kind == TokenKind::UnicodeIdentifier;
+            if !matches!(token.kind, TokenKind::Identifier | TokenKind::QuotedIdentifier) && !star && !unicode {
                 return Err(Misplaced);
             }
             end = token.end;
             index += 1;
+            if unicode && self.is_word(Some(index), "uescape") {
+                end = self.token(index + 1).ok_or(Misplaced)?.end;
+                index += 2;
+            }
         }
         Ok((location..end, index))
     }
@@ -143,16 +148,16 @@ impl<'t> Places<'t> {
         Ok(Some(start..close.end))
     }
 
-    /// The condition of the write whose target stands at `location`: the bytes between WHERE and
+    /// The condition of the write whose target ends at `behind`: the bytes between WHERE and
     /// RETURNING (or the end), or the place where a WHERE would stand.
-    pub fn write_condition(&self, location: usize, end: usize) -> Result<Condition, Misplaced> {
+    pub fn write_condition(&self, behind: usize, end: usize) -> Result<Condition, Misplaced> {
         let mut depth = 0_usize;
         let mut opened = None;
-        let mut last = location;
+        let mut last = behind;
         for token in self
             .tokens
             .iter()
-            .skip(self.index(location)?)
+            .skip_while(|t| t.start < behind)
             .take_while(|t| t.start < end)
         {
             match token.kind {

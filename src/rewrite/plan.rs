@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::catalog::{Oid, Relation, RelationKind};
-use crate::policy::{Admission, Code, Denial, Policy};
+use crate::policy::{Admission, Code, Denial, Policy, Verb};
 use crate::sql::lexer::Token;
 use crate::sql::resolve::{
     Conjunct, Env, LongReference, QualifiedKind, RelationUse, Resolved, Use, ViewUse, is_system,
@@ -149,6 +149,7 @@ impl<'p> Planner<'_, 'p> {
             self.admission,
             self.env.catalog,
             &resolved.touched,
+            used.only || used.usage == Use::CopyOut || is_insert(used.usage),
         ) {
             Release::Refused(denial, gap) => Err(Refused {
                 denial: Box::new(denial),
@@ -373,4 +374,9 @@ impl<'p> Planner<'_, 'p> {
         }
         Ok(())
     }
+}
+
+/// INSERT reads no row of the target's children.
+fn is_insert(usage: Use) -> bool {
+    usage == Use::Target(Verb::Insert)
 }

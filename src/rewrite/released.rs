@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::catalog::lists::{self, CatalogForm};
 use crate::catalog::{Catalog, Column, QualifiedName, Relation};
-use crate::policy::{Admission, Code, Denial, Form, Mask, Policy, TableDecision, UnclassifiedForm};
+use crate::policy::{Admission, Code, Denial, Form, Mask, Policy, RowFilter, TableDecision, UnclassifiedForm};
 use crate::sql::resolve::{BaseColumn, Conjunct, Env, is_system};
 
 use super::bind::bind;
@@ -57,6 +57,68 @@ pub fn entry_of(relation: &Relation, policy: &Policy, catalog: &Catalog) -> Opti
         .find_map(|p| entry_of(p, policy, catalog))
 }
 
+/// A partition or inheritance child whose rows a read of `relation` would give, and whose own entry
+/// gives them otherwise.
+fn stricter_child<'c>(
+    relation: &Relation,
+    entry: Option<&QualifiedName>,
+    policy: &Policy,
+    admission: &Admission<'_>,
+    catalog: &'c Catalog,
+) -> Option<&'c Relation> {
+    let columns: Vec<&str> = relation.columns.iter().map(|c| c.name.as_str()).collect();
+    let decide = |entry: &QualifiedName| policy.decide(admission, entry, &columns);
+    let mut seen = BTreeSet::from([relation.oid]);
+    loop {
+        let next: Vec<&Relation> = catalog
+            .relations
+            .iter()
+            .map(|r| &**r)
+            .filter(|r| !seen.contains(&r.oid) && r.parents.iter().any(|p| seen.contains(p)))
+            .collect();
+        if next.is_empty() {
+            return None;
+        }
+        for child in next {
+            seen.insert(child.oid);
+            if !policy.tables.contains_key(&child.name) || entry == Some(&child.name) {
+                continue;
+            }
+            let same = match (entry.and_then(decide), decide(&child.name)) {
+                (Some(Ok(parent)), Some(Ok(child))) => released_alike(&parent, &child),
+                (Some(_) | None, _) => false,
+            };
+            if !same {
+                return Some(child);
+            }
+        }
+    }
+}
+
+/// The same columns in the same forms, the same rows; wherever the rules say so.
+fn released_alike(one: &TableDecision, other: &TableDecision) -> bool {
+    let columns = one
+        .columns
+        .iter()
+        .zip(&other.columns)
+        .all(|(a, b)| a.form == b.form && a.conditions == b.conditions);
+    let filters = one.filters.iter().zip(&other.filters).all(|(a, b)| match (a, b) {
+        (RowFilter::Where { sql: a, .. }, RowFilter::Where { sql: b, .. }) => a == b,
+        (a, b) => a == b,
+    });
+    columns && filters && one.columns.len() == other.columns.len() && one.filters.len() == other.filters.len()
+}
+
+fn differing_child(relation: &Relation, child: &Relation) -> Denial {
+    Denial {
+        code: Code::StatementNotAllowed,
+        message: format!("{} holds rows of {}, whose rules differ", relation.name, child.name),
+        detail: None,
+        hint: Some("read ONLY the parent, or the child by its own name; or give both the same rules".into()),
+        rule: None,
+    }
+}
+
 /// Decides how a relation is released. `touched` are the columns that the statement meets.
 pub fn release<'p>(
     relation: &Relation,
@@ -64,6 +126,7 @@ pub fn release<'p>(
     admission: Option<&Admission<'_>>,
     catalog: &Catalog,
     touched: &BTreeSet<BaseColumn>,
+    only: bool,
 ) -> Release<'p> {
     if is_system(relation) {
         return system(relation, policy, touched);
@@ -80,7 +143,11 @@ pub fn release<'p>(
         return Release::Refused(denial, Gap::No);
     };
     let purpose = admission.purpose().name.clone();
-    let Some(entry) = entry_of(relation, policy, catalog) else {
+    let entry = entry_of(relation, policy, catalog);
+    if !only && let Some(child) = stricter_child(relation, entry.as_ref(), policy, admission, catalog) {
+        return Release::Refused(differing_child(relation, child), Gap::No);
+    }
+    let Some(entry) = entry else {
         return unclassified(relation, policy, purpose);
     };
     let columns: Vec<&str> = relation.columns.iter().map(|c| c.name.as_str()).collect();
@@ -332,7 +399,7 @@ impl Decided<'_> {
         }
         for filter in self.decision.iter().flat_map(|d| &d.filters) {
             conditions.push(match filter {
-                crate::policy::RowFilter::Where { sql, place } => bind(sql, relation, self.known_as(relation), env)
+                RowFilter::Where { sql, place } => bind(sql, relation, self.known_as(relation), env)
                     .and_then(|bound| bound.under(alias))
                     .map_err(|why| format!("row filter at {place} does not fit {}: {why}", relation.name))?,
                 other => {

@@ -279,7 +279,9 @@ impl<'p> Write<'_, 'p> {
             .column(index, self.relation, alias, self.planner.env)
             .map_err(|why| self.refuse(Code::NotUnderstood, why))?;
         let range = self.places.name(reference.location, reference.parts)?;
-        let (expression, name) = match (&reference.output_name, reference.whole) {
+        // `(column)` takes no name inside its parentheses.
+        let whole = reference.whole && !self.places.is_behind_paren(reference.location)?;
+        let (expression, name) = match (&reference.output_name, whole) {
             (Some(name), true) => (format!("({expression})"), Some(name.clone())),
             // A scalar sub-select has its output's name, so that PostgreSQL names the column as before.
             (Some(name), false) => (format!("(SELECT {expression} AS {})", quote::ident(name)), None),
@@ -311,7 +313,9 @@ impl<'p> Write<'_, 'p> {
             .conditions(self.relation, alias, self.planner.env)
             .map_err(|why| self.refuse(Code::NotUnderstood, why))?;
         let filter = conditions.join(" AND ");
-        match self.places.write_condition(self.target.location, span.end)? {
+        let parts = self.target.written.iter().filter(|p| !p.is_empty()).count();
+        let target = self.places.relation(self.target.location, parts)?;
+        match self.places.write_condition(target.whole.end, span.end)? {
             Condition::Absent(at) => {
                 let text = format!(" WHERE {filter}");
                 planned.edits.push(at..at, text, EditKind::Where { filter });

@@ -106,7 +106,7 @@ impl World {
             subject: None,
             actor: None,
         };
-        let sql = ClientSql::new(case.sql.trim()).unwrap();
+        let sql = ClientSql::new(case.sql.trim()).map_err(|e| Box::new(Refusal::unread(e.to_string())))?;
         let parsed = pipeline::parse(Arc::new(sql))?;
         let admission = self
             .policy
@@ -355,6 +355,11 @@ fn run() {
         }
         (count, failures)
     });
+    let mutants = std::env::var("PGPURPOSE_TEST_MUTANTS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(1500);
+    let failures = [failures, runtime.block_on(mutants_hold(&cluster, &world, mutants))].concat();
     assert!(count > 0, "no case");
     assert!(
         failures.is_empty(),
@@ -362,6 +367,107 @@ fn run() {
         failures.len(),
         failures.join("\n")
     );
+}
+
+/// Statements made of the cases' tokens at random: none may panic, and what is served must not tell
+/// of what is not released. Where the order of rows decides what comes out, no more than that.
+async fn mutants_hold(cluster: &Cluster, world: &World, count: usize) -> Vec<String> {
+    const BY_ORDER: [&str; 12] = [
+        "limit",
+        "offset",
+        "fetch",
+        "row_number",
+        "string_agg",
+        "array_agg",
+        "jsonb_agg",
+        "random",
+        "now",
+        "nextval",
+        "order by",
+        "distinct on",
+    ];
+    let raw = Database::connect(cluster, "raw").await;
+    let twin = Database::connect(cluster, "twin").await;
+    for database in [&raw, &twin] {
+        database
+            .client
+            .batch_execute("SET statement_timeout = '2s'")
+            .await
+            .unwrap();
+    }
+    let cases = cases();
+    let tokens: Vec<Vec<String>> = cases.iter().map(|c| words(&c.sql)).collect();
+    let all: Vec<&String> = tokens.iter().flatten().collect();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ count as u64);
+    let mut failures = Vec::new();
+    for _ in 0..count {
+        let mut mutant = tokens[random.below(tokens.len())].clone();
+        for _ in 0..=random.below(3) {
+            let (at, other) = (random.below(mutant.len().max(1)), all[random.below(all.len())].clone());
+            match random.below(4) {
+                0 if at < mutant.len() => mutant[at] = other,
+                1 if at < mutant.len() => drop(mutant.remove(at)),
+                2 => mutant.insert(at.min(mutant.len()), other),
+                _ => {
+                    let from = &tokens[random.below(tokens.len())];
+                    let start = random.below(from.len());
+                    let end = (start + 1 + random.below(8)).min(from.len());
+                    mutant.splice(at..at, from[start..end].iter().cloned());
+                }
+            }
+        }
+        let case = Case {
+            sql: mutant.join(" "),
+            ..Case::default()
+        };
+        let examined = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.examine(&case)));
+        let text = match examined {
+            Err(_) => {
+                failures.push(format!("panics: {}", case.sql));
+                continue;
+            }
+            Ok(Err(refusal)) if refusal.code.as_str() == "not_verified" => {
+                failures.push(format!("not verified: {}\n{}", refusal.message, case.sql));
+                continue;
+            }
+            Ok(Err(_)) => continue,
+            Ok(Ok(plan)) => plan.verified.text().to_owned(),
+        };
+        let lower = text.to_ascii_lowercase();
+        if BY_ORDER.iter().any(|word| case.sql.to_ascii_lowercase().contains(word)) || lower.contains("rollback") {
+            continue;
+        }
+        let (a, b) = (
+            raw.run(&case, &text).await.sorted(),
+            twin.run(&case, &text).await.sorted(),
+        );
+        let timed_out = |x: &Answer| matches!(x, Answer::Error { state, .. } if state == "57014");
+        if a != b && !timed_out(&a) && !timed_out(&b) {
+            failures.push(format!(
+                "tells of what is not released: {}\n  {a:?}\n  {b:?}\n{text}",
+                case.sql
+            ));
+        }
+    }
+    failures
+}
+
+fn words(sql: &str) -> Vec<String> {
+    let tokens = pgpurpose::sql::lexer::significant(sql).unwrap();
+    tokens.iter().map(|t| t.text(sql).to_owned()).collect()
+}
+
+/// The same numbers in every run (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % limit.max(1) as u64) as usize
+    }
 }
 
 /// On a stack as large as the server's.

@@ -27,7 +27,7 @@ SELECT 100 + i, 'Old ' || i, 'old' || i || '@mail.example', date '1950-01-01', '
 FROM generate_series(1, 3) i;
 CREATE TABLE consents (customer_id int, purpose text, granted bool);
 INSERT INTO consents SELECT id, 'marketing', consented FROM ONLY customers;
-CREATE TABLE orders (order_id int PRIMARY KEY, customer_id int REFERENCES customers (id), total int, memo text);
+CREATE TABLE orders (order_id int PRIMARY KEY, customer_id int, total int, memo text);
 INSERT INTO orders SELECT i, i, i * 5, CASE WHEN i % 4 = 0 THEN 'POISON' ELSE i::text END FROM generate_series(1, 12) i;
 CREATE TABLE tickets (id int PRIMARY KEY, customer_id int, subject text, secret text, state text, open bool DEFAULT true);
 INSERT INTO tickets
@@ -43,6 +43,10 @@ INSERT INTO products VALUES ('p1', 9.5, 3), ('p2', 20, 0), ('p3', 1.25, 7);
 CREATE TABLE notes (id serial PRIMARY KEY, body text, ref int UNIQUE);
 INSERT INTO notes (body, ref) VALUES ('one', 1), ('two', 2), ('three', 3);
 CREATE TABLE private_notes (customer_id int UNIQUE, email text, note text);
+CREATE TABLE people (id int, word text);
+CREATE TABLE patients (illness text) INHERITS (people);
+INSERT INTO people VALUES (1, 'open');
+INSERT INTO patients VALUES (2, 'SECRET', 'x');
 CREATE TABLE unruled (a int);
 CREATE TABLE "Odd ""Name" ("select" int PRIMARY KEY, "Gehört" text, "a.b" text);
 INSERT INTO "Odd ""Name" VALUES (1, 'eins', 'x'), (2, 'zwei', 'y');

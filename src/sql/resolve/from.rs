@@ -9,7 +9,8 @@ use crate::policy::Code;
 use crate::sql::grammar::Tree;
 use crate::sql::parsed::string_of;
 
-use super::expr::{Place, base_columns};
+use super::column::base_columns;
+use super::expr::Place;
 use super::names::CallResult;
 use super::query::rename;
 use super::scope::{Item, Merged, Scope, Sources};

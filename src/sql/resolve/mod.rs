@@ -5,6 +5,8 @@
 //! Where a name cannot be given one meaning for sure, the statement is not understood. Knows no
 //! purpose and no rule; that a function is allowed is asked of the caller.
 
+mod call;
+mod column;
 mod expr;
 mod figure;
 mod from;
@@ -12,6 +14,7 @@ mod group;
 mod names;
 mod query;
 mod scope;
+mod total;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

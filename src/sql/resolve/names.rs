@@ -287,10 +287,20 @@ impl Resolver<'_> {
         }
     }
 
+    /// What a domain is of: in FROM, one over a row type gives that row's columns.
+    fn base_type(&self, mut oid: Oid) -> Oid {
+        while let Some(TypeKind::Domain(base)) = self.env.catalog.type_by_oid(oid).map(|t| t.kind)
+            && base != oid
+        {
+            oid = base;
+        }
+        oid
+    }
+
     fn result_of(&self, function: &Function) -> CallResult {
         match &function.result {
             FunctionResult::Columns(columns) => CallResult::Columns(columns.clone()),
-            FunctionResult::Type(oid) => match self.env.catalog.type_by_oid(*oid).map(|t| t.kind) {
+            FunctionResult::Type(oid) => match self.env.catalog.type_by_oid(self.base_type(*oid)).map(|t| t.kind) {
                 Some(TypeKind::Composite(relation)) => match self.env.catalog.relation_by_oid(relation) {
                     Some(r) => CallResult::Columns(r.columns.iter().map(|c| (c.name.clone(), c.type_oid)).collect()),
                     None => CallResult::Unknown,

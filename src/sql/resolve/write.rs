@@ -10,7 +10,8 @@ use crate::policy::{Code, Verb};
 use crate::sql::grammar::Tree;
 use crate::sql::parsed::string_of;
 
-use super::expr::{Place, Returning, base_columns};
+use super::column::base_columns;
+use super::expr::{Place, Returning};
 use super::figure::column_name;
 use super::scope::{Item, Scope, Sources};
 use super::{Assignment, OutputColumn, Problem, Resolver, Result, TargetStar, Use};

@@ -1,0 +1,130 @@
+//! Function calls and windows: whether a call may be made, and what flows through it.
+
+use pg_query::protobuf as pb;
+
+use crate::catalog::lists;
+use crate::pipeline::Position;
+use crate::policy::Code;
+use crate::sql::parsed::set_config_call;
+
+use super::expr::{Place, TEXT, Value};
+use super::group::Met;
+use super::names::{Callee, parts};
+use super::scope::Scope;
+use super::{Problem, Resolver, Result};
+
+impl Resolver<'_> {
+    pub(super) fn call(&mut self, call: &pb::FuncCall, place: Place<'_>) -> Result<Value> {
+        let callee = self.check_call(call, place)?;
+        let aggregate = call.over.is_none() && self.is_aggregate(call);
+        let before = if aggregate { self.met.clone() } else { Met::new() };
+        let mut all = self.expr_list(&call.args, place)?;
+        let order = self.expr_list(&call.agg_order, place)?;
+        let filter = self.expr_opt(call.agg_filter.as_deref(), place)?;
+        if aggregate {
+            self.forget_own(&before, place.scope);
+        }
+        all.sources.extend(order.sources);
+        all.sources.extend(filter.sources);
+        if let Some(over) = &call.over {
+            let window = self.window(over, place.scope, place)?;
+            all.sources.extend(window.sources);
+        }
+        let type_oid = match callee.result {
+            super::names::CallResult::Scalar(oid) => Some(oid),
+            super::names::CallResult::Columns(_) | super::names::CallResult::Unknown => None,
+        };
+        Ok(Value {
+            type_oid,
+            total: callee.total && all.total,
+            constant: false,
+            sources: all.sources,
+        })
+    }
+
+    pub(super) fn is_aggregate(&self, call: &pb::FuncCall) -> bool {
+        let name = parts(&call.funcname).last().copied().unwrap_or_default();
+        self.env.catalog.functions_named(name).any(|f| f.kind == 'a')
+    }
+
+    /// Whether a call is allowed: settings only by constant, listed names; everything else by its list.
+    pub(super) fn check_call(&mut self, call: &pb::FuncCall, _place: Place<'_>) -> Result<Callee> {
+        let position = usize::try_from(call.location).ok();
+        let name = match parts(&call.funcname).as_slice() {
+            [name] | ["pg_catalog", name] => (*name).to_owned(),
+            _ => String::new(),
+        };
+        match name.as_str() {
+            "set_config" => Err(Problem::refuse(
+                Code::FunctionNotAllowed,
+                "set_config is allowed only as an output of a SELECT without FROM, with a constant name and scope",
+                position,
+            )),
+            "current_setting" => {
+                let setting = call.args.first().and_then(crate::sql::parsed::constant_text);
+                match setting {
+                    Some(setting) if lists::may_show(&setting.to_ascii_lowercase()).is_ok() => {
+                        if let (1, Some(location)) = (call.funcname.len(), position) {
+                            self.qualify(location, "pg_catalog", super::QualifiedKind::Function);
+                        }
+                        Ok(Callee {
+                            result: super::names::CallResult::Scalar(TEXT),
+                            total: false,
+                        })
+                    }
+                    Some(_) | None => Err(Problem::refuse(
+                        Code::FunctionNotAllowed,
+                        "current_setting is allowed only with the constant name of a harmless setting",
+                        position,
+                    )),
+                }
+            }
+            _ => self.callee(call),
+        }
+    }
+
+    /// An output of a SELECT that sets settings: each call was told apart already.
+    pub(super) fn set_config_output(&mut self, call: &pb::FuncCall) -> Result<()> {
+        let position = usize::try_from(call.location).ok();
+        match set_config_call(call) {
+            Some(change) => {
+                crate::sql::setting::check(&change)
+                    .map_err(|why| Problem::refuse(Code::StatementNotAllowed, why, position))?;
+                if parts(&call.funcname).len() == 1
+                    && let Some(location) = position
+                {
+                    self.qualify(location, "pg_catalog", super::QualifiedKind::Function);
+                }
+                Ok(())
+            }
+            None => Err(Problem::refuse(
+                Code::FunctionNotAllowed,
+                "set_config is allowed only with a constant name and scope",
+                position,
+            )),
+        }
+    }
+
+    pub(super) fn window(&mut self, window: &pb::WindowDef, scope: &Scope<'_>, place: Place<'_>) -> Result<Value> {
+        let group = Place {
+            scope,
+            position: place.position.map(|_| Position::Group),
+            ..place
+        };
+        let order = Place {
+            scope,
+            position: place.position.map(|_| Position::Order),
+            ..place
+        };
+        let mut all = self.expr_list(&window.partition_clause, group)?;
+        for value in [
+            self.expr_list(&window.order_clause, order)?,
+            self.expr_opt(window.start_offset.as_deref(), order)?,
+            self.expr_opt(window.end_offset.as_deref(), order)?,
+        ] {
+            all.sources.extend(value.sources);
+        }
+        all.total = false;
+        Ok(all)
+    }
+}
