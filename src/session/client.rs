@@ -47,6 +47,10 @@ impl Session {
         if self.skipping {
             return false;
         }
+        // This session changed the catalog: between two pipelines there is time for another look.
+        if self.catalog.is_dirty() && !self.unsynced && !self.responses.is_empty() {
+            return kind.is_extended() || kind == FrontendKind::Query;
+        }
         let changes = self.responses.may_change();
         match kind {
             FrontendKind::Query => changes || self.responses.may_divide() || self.may_use_uncertain_names(body),
@@ -92,6 +96,9 @@ impl Session {
         }
         if self.skipping && (kind.is_extended() || matches!(kind, FrontendKind::Query | FrontendKind::FunctionCall)) {
             return Ok(());
+        }
+        if self.catalog.is_dirty() {
+            self.refresh().await?;
         }
         let message = match Frontend::read(kind, frame) {
             Ok(message) => message,

@@ -55,6 +55,11 @@ impl SessionCatalog {
         }
     }
 
+    /// This session changed something that it has not looked at since.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
     /// The server says that something does not exist.
     pub(super) fn missed(&mut self) {
         self.missed = true;
