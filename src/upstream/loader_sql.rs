@@ -61,9 +61,9 @@ pub(super) const QUERIES: &[&str] = &[
         " ORDER BY a.attrelid, a.attnum",
     ),
     // 4: inheritance
-    concat!("SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i ORDER BY i.inhrelid, i.inhseqno",),
+    "SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i ORDER BY i.inhrelid, i.inhseqno",
     // 5: primary keys
-    concat!("SELECT i.indrelid, i.indkey, i.indnkeyatts FROM pg_catalog.pg_index i WHERE i.indisprimary",),
+    "SELECT i.indrelid, i.indkey, i.indnkeyatts FROM pg_catalog.pg_index i WHERE i.indisprimary",
     // 6: types
     concat!(
         "SELECT t.oid, t.typnamespace, t.typname, t.typtype, t.typrelid, t.typbasetype, t.typcategory, t.typelem",
