@@ -4,6 +4,7 @@
 mod audit;
 mod catalog;
 mod check;
+mod config;
 mod explain;
 mod matrix;
 mod output;
@@ -64,7 +65,14 @@ enum Command {
 
 /// Runs the subcommand that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let arguments = match config::with_file(std::env::args_os().collect(), |name| std::env::var_os(name)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            output::complain(&error);
+            return Exit::Usage.into();
+        }
+    };
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(usage) => {
             // Nothing is left to be done where even this cannot be printed.

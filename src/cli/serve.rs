@@ -26,6 +26,9 @@ use super::rules_files;
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// A file with flags, one a line as key: value; flags and environment variables hold before it
+    #[arg(long, env = "PGPURPOSE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The database server, postgres://host:port
     #[arg(long, env = "PGPURPOSE_UPSTREAM", value_name = "URL", hide_env_values = true)]
     upstream: Target,

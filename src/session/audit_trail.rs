@@ -6,12 +6,13 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use crate::audit::{
-    AuditUnavailable, Event, Journal, PolicyStamp, Recorded, SessionFacts, SqlState, StatementEvent, SubjectHash,
-    Ticket,
+    AuditUnavailable, BreakGlassPhase, Event, Journal, PolicyStamp, Recorded, SessionFacts, SqlState, StatementEvent,
+    SubjectHash, Ticket,
 };
 use crate::pipeline::Facts;
 use crate::verify::Verified;
 
+use super::break_glass::Glass;
 use super::request::Request;
 use super::responses::Running;
 
@@ -87,6 +88,18 @@ impl Trail {
             duration_us: microseconds(running.started),
             sqlstate: sqlstate.map(SqlState::new),
             groups_left_out: None,
+        });
+    }
+
+    /// A `break_glass` purpose begins to be used, or is over.
+    pub fn break_glass(&self, glass: &Glass, phase: BreakGlassPhase, policy: &Arc<PolicyStamp>) {
+        self.journal.note(Event::BreakGlass {
+            session: Arc::clone(&self.session),
+            actor: glass.actor.clone(),
+            purpose: glass.purpose.clone(),
+            reason: glass.reason.clone(),
+            phase,
+            policy: Arc::clone(policy),
         });
     }
 

@@ -166,6 +166,7 @@ impl Session {
     pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), End> {
         let started = Instant::now();
         self.refresh_rules()?;
+        self.watch_glass();
         let Some(portal) = self.portals.get(name).cloned() else {
             self.fail_extended(&no_portal(name));
             return Ok(());
@@ -182,6 +183,7 @@ impl Session {
         };
         let inner = portal.inner.clone();
         let facts = facts_of(&planned.plan, planned.index, &inner);
+        self.use_glass(&request);
         let cursor = portal.opened.get().copied().or_else(|| cursor_of(&inner, &[]));
         let stamp = &self.rules.stamp;
         let Ok((recorded, ticket)) = self

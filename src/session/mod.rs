@@ -10,6 +10,7 @@
 //! an answer says so, and a message that could depend on an answer under way waits for it.
 
 mod audit_trail;
+mod break_glass;
 mod client;
 mod core;
 mod errors;
@@ -44,6 +45,7 @@ use crate::upstream::{self, Upstream, UpstreamError};
 use crate::wire::{ErrorFields, ProtocolError};
 
 use audit_trail::Trail;
+use break_glass::Glass;
 use in_force::InForce;
 use login::{Failed, LoggedIn};
 use names::Names;
@@ -138,6 +140,8 @@ struct Session {
     leaving: bool,
     /// The client is not there any more: nothing more is written to it.
     gone: bool,
+    /// The `break_glass` purpose that was used last.
+    glass: Option<Glass>,
     /// A name of ours was given out so often.
     named: u64,
 }
@@ -194,6 +198,7 @@ impl Session {
             passing: 0,
             leaving: false,
             gone: false,
+            glass: None,
             named: 0,
             shared,
         };
@@ -204,6 +209,7 @@ impl Session {
     /// Serves until the client leaves or something breaks.
     async fn live(mut self) {
         let end = self.serve().await;
+        self.end_glass();
         self.trail.logout();
         match &end {
             Err(End::Fatal(fields)) if !self.gone => {

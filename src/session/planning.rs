@@ -338,14 +338,14 @@ impl Session {
         let declared = Declared::new(settings, tags);
         let subject = settings.get(Followed::Subject);
         let catalog = &self.catalog.current().catalog;
-        Request::new(
-            policy,
-            catalog,
-            &self.role,
-            declared,
-            subject.as_text(),
-            OffsetDateTime::now_utc(),
-        )
+        let now = OffsetDateTime::now_utc();
+        let request = Request::new(policy, catalog, &self.role, declared, subject.as_text(), now);
+        match &self.glass {
+            Some(glass) if request.admission().is_some() && glass.is_of(&request.declared) && glass.is_over(now) => {
+                request.denied(glass.denial())
+            }
+            Some(_) | None => request,
+        }
     }
 
     fn ground(&self, request: &Request<'_>) -> shared::Ground {

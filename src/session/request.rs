@@ -98,6 +98,15 @@ impl<'p> Request<'p> {
         Self { declared, answer }
     }
 
+    /// The same, denied all the same.
+    #[must_use]
+    pub fn denied(self, denial: Denial) -> Self {
+        Self {
+            answer: Err(denial),
+            ..self
+        }
+    }
+
     /// For the core.
     pub fn standing(&self) -> Standing<'_> {
         match &self.answer {

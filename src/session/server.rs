@@ -221,6 +221,7 @@ impl Session {
                 if kind != BackendKind::EmptyQueryResponse && portal.first_effect() {
                     self.settings.completed(&running.command, &|n| portal.parameter(n));
                     self.effect(&running);
+                    self.declared_anew(&running.command);
                 }
                 self.trail.completed(&running, None);
                 Ok(())
@@ -229,6 +230,7 @@ impl Session {
                 (Some(running), BackendKind::CommandComplete) => {
                     self.settings.completed(&running.command, &|_| None);
                     self.effect(&running);
+                    self.declared_anew(&running.command);
                     self.trail.completed(&running, None);
                     Ok(())
                 }

@@ -24,6 +24,7 @@ impl Session {
     pub(super) async fn query(&mut self, text: &str) -> Result<(), End> {
         let started = Instant::now();
         self.refresh().await?;
+        self.watch_glass();
         let policy = Arc::clone(&self.rules.policy);
         let text = match Text::new(text) {
             Ok(text) => text,
@@ -42,6 +43,7 @@ impl Session {
                 return self.refuse_simple(&refusal, Some(&text), &request);
             }
         };
+        requests.iter().for_each(|request| self.use_glass(request));
         match self.record(&plan, &inner, &requests) {
             Ok((recorded, tickets)) => {
                 self.await_writes(&plan, &inner, &tickets).await?;

@@ -41,8 +41,11 @@ impl Versioned {
 #[derive(Debug, Default)]
 struct Patience {
     until: Option<Instant>,
-    wait: Duration,
+    in_vain: u32,
 }
+
+/// So many looks in vain, one after the other, are answered at once.
+const FREE_LOOKS: u32 = 8;
 
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -98,8 +101,12 @@ impl CatalogStore {
         if found_something_new {
             *patience = Patience::default();
         } else {
-            patience.wait = (patience.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
-            patience.until = Some(Instant::now() + patience.wait);
+            patience.in_vain = patience.in_vain.saturating_add(1);
+            let Some(beyond) = patience.in_vain.checked_sub(FREE_LOOKS) else {
+                return;
+            };
+            let wait = FIRST_WAIT * 2u32.saturating_pow(beyond.min(10));
+            patience.until = Some(Instant::now() + wait.min(LONGEST_WAIT));
         }
     }
 
@@ -136,5 +143,28 @@ impl Catalogs {
                 store
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_keeps_naming_nothing_is_made_to_wait_until_something_new_is_found() {
+        let store = CatalogStore::new();
+        for look in 1..=FREE_LOOKS {
+            assert!(store.may_look(), "{look}");
+            store.looked(false);
+        }
+        assert!(!store.may_look());
+        store.mark_stale();
+        assert!(
+            store.may_look(),
+            "what was changed through the proxy is looked at at once"
+        );
+        store.begin();
+        store.looked(true);
+        assert!(store.may_look());
     }
 }
