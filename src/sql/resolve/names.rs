@@ -181,9 +181,8 @@ impl Resolver<'_> {
             .env
             .catalog
             .functions_named(name)
-            .filter(|f| path.contains(&f.name.schema))
+            .filter(|f| path.contains(&f.name.schema) && takes(f, arguments))
             .partition(|f| f.name.schema == "pg_catalog");
-        let others: Vec<&Function> = others.into_iter().filter(|f| takes(f, arguments)).collect();
         if builtin.is_empty() && others.is_empty() {
             let known = lists::function(name, arguments, variadic);
             return match known {
