@@ -19,7 +19,8 @@ impl Examination<'_> {
             Command::Reset(name) => setting::resettable(name),
             Command::Show(name) => return self.show(name),
             // SET TRANSACTION and its kin, SET CONSTRAINTS; RESET ALL goes back to what start-up gave.
-            _ => Ok(()),
+            Command::SetCharacteristics | Command::ResetAll => Ok(()),
+            _ => Err("this is no statement of settings".to_owned()),
         };
         match allowed {
             Ok(()) => Ok((self.unchanged(), Edits::default())),
