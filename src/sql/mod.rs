@@ -2,7 +2,7 @@
 //!
 //! Two readings. PostgreSQL's own grammar gives both the places and the meaning: a scope error of a
 //! grammar that is only like PostgreSQL's would be a leak where a write's columns are replaced one by
-//! one, and the one tree is complete by construction ([`grammar`] is a compile error for a field that
+//! one, and the one tree is complete by construction (`grammar.rs` is a compile error for a field that
 //! it does not name). sqlparser is the independent second reader ([`second`]): it must name the same
 //! relations at the same places, else the statement is not verified, and where it cannot read a
 //! write into a protected table, the write is refused.
