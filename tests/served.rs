@@ -31,9 +31,9 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO app;
 
 const RULES: &str = r#"
 version: 1
-purposes: {care: {explain: true}, marketing: {explain: true}}
+purposes: {care: {explain: true}, marketing: {explain: true}, few: {max_rows: 3}}
 data_categories: {system: {sensitivity: none}, user: {sensitivity: personal, other_purpose: allow}}
-roles: {app: {purposes: [care, marketing], default_purpose: care}}
+roles: {app: {purposes: [care, marketing, few], default_purpose: care}}
 tables:
   public.people:
     data_subject: {key: id}
@@ -47,6 +47,7 @@ release: [{purposes: [care], data_categories: [user], as: raw}]
 struct Served {
     cluster: Cluster,
     port: u16,
+    audit: std::path::PathBuf,
     _phase: watch::Sender<Phase>,
 }
 
@@ -67,7 +68,7 @@ async fn serve(name: &str) -> Served {
             version: 1,
             set: pgpurpose::rules::load(&[("rules.yaml".into(), RULES.into())]).unwrap(),
         }),
-        journal: Journal::open(JournalConfig::new(audit)).unwrap(),
+        journal: Journal::open(JournalConfig::new(&audit)).unwrap(),
         subject_key: vec![1; 32],
         catalogs: Catalogs::default(),
         plans: Plans::default(),
@@ -80,6 +81,7 @@ async fn serve(name: &str) -> Served {
     Served {
         cluster,
         port,
+        audit,
         _phase: phase,
     }
 }
@@ -106,6 +108,30 @@ async fn what_is_served() {
     a_repeated_statement_is_read_once(&served, &client).await;
     an_index_on_a_raw_column_is_used(&client).await;
     a_table_made_elsewhere_is_found(&served, &client).await;
+    what_a_lost_session_was_shown_is_recorded(&served).await;
+}
+
+/// A session that ends in the midst of a result has disclosed rows: the record says how many.
+async fn what_a_lost_session_was_shown_is_recorded(served: &Served) {
+    let client = served.connect().await;
+    client.batch_execute("SET pgpurpose.purpose = 'few'").await.unwrap();
+    let ended = client.simple_query("SELECT id FROM people").await.unwrap_err();
+    let told = ended.as_db_error().unwrap();
+    assert_eq!(told.constraint(), Some("too_many_rows"));
+    let recorded = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            let log = std::fs::read_to_string(&served.audit).unwrap();
+            let events = log
+                .lines()
+                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+            let mut completed = events.filter(|e| e["event"] == "completed" && e["sqlstate"] == "42501");
+            if let Some(event) = completed.next() {
+                return event;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(recorded.await.expect("a record of what was shown")["rows"], 3);
 }
 
 async fn a_repeated_statement_is_read_once(served: &Served, client: &Client) {

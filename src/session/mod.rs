@@ -209,6 +209,11 @@ impl Session {
     /// Serves until the client leaves or something breaks.
     async fn live(mut self) {
         let end = self.serve().await;
+        self.abandon(match &end {
+            Err(End::Fatal(fields)) => fields.sqlstate(),
+            // connection_failure: the client left, or said what ends a session without a word.
+            Ok(()) | Err(End::Quiet) => "08006",
+        });
         self.end_glass();
         self.trail.logout();
         match &end {

@@ -365,6 +365,13 @@ impl Session {
         }
     }
 
+    /// The session ends: what was under way is over, and the journal is told how much of it was shown.
+    pub(super) fn abandon(&mut self, sqlstate: &str) {
+        while let Some(sent) = self.responses.pop() {
+            self.skipped(&sent, sqlstate, false);
+        }
+    }
+
     /// A message that failed, or was passed over.
     fn skipped(&mut self, sent: &Sent, sqlstate: &str, failing: bool) {
         match &sent.what {
