@@ -13,7 +13,7 @@
 //! # Layers
 //!
 //! Pure, no I/O and no clock: [`catalog`], [`policy`], [`rules`], [`sql`], [`rewrite`], [`verify`],
-//! joined in [`pipeline`]. Shell: [`wire`], [`audit`], [`upstream`], [`downstream`], [`session`],
+//! joined in [`pipeline`]; and [`password`]. Shell: [`tls`], [`wire`], [`audit`], [`upstream`], [`downstream`], [`session`],
 //! [`cli`]. Arrows go one way, up this list; `tests/layers.rs` holds them.
 //!
 //! # Invariants
@@ -37,12 +37,14 @@ pub mod catalog;
 pub mod cli;
 pub mod downstream;
 mod examine;
+pub mod password;
 pub mod pipeline;
 pub mod policy;
 pub mod rewrite;
 pub mod rules;
 pub mod session;
 pub mod sql;
+pub mod tls;
 pub mod upstream;
 pub mod verify;
 pub mod wire;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module of the crate and the others that it may name.
-const MAY_NAME: [(&str, &[&str]); 14] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("catalog", &[]),
     ("policy", &["catalog"]),
     ("rules", &["catalog", "policy"]),
@@ -28,10 +28,12 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
         "pipeline",
         &["catalog", "policy", "sql", "rewrite", "verify", "examine"],
     ),
+    ("password", &[]),
+    ("tls", &[]),
     ("wire", &[]),
     ("audit", &["policy", "pipeline", "verify"]),
-    ("upstream", &["catalog", "wire", "audit"]),
-    ("downstream", &["wire", "audit", "session"]),
+    ("upstream", &["catalog", "password", "tls", "wire", "audit"]),
+    ("downstream", &["password", "tls", "wire", "audit", "session"]),
     (
         "session",
         &[
@@ -42,6 +44,8 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
             "rewrite",
             "verify",
             "pipeline",
+            "password",
+            "tls",
             "wire",
             "audit",
             "upstream",
@@ -58,6 +62,8 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
             "rewrite",
             "verify",
             "pipeline",
+            "tls",
+            "wire",
             "audit",
             "upstream",
             "downstream",

@@ -7,8 +7,6 @@ use tokio::task::JoinSet;
 
 use crate::session::{self, Phase, Shared};
 
-use super::Client;
-
 /// Accepts connections while the process serves, then waits until all sessions have ended.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut phase = shared.phase.clone();
@@ -18,12 +16,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
                     let shared = Arc::clone(&shared);
-                    sessions.spawn(async move {
-                        match Client::new(socket) {
-                            Ok(client) => session::run(client, shared).await,
-                            Err(error) => tracing::debug!(%error, "a connection broke before it began"),
-                        }
-                    });
+                    sessions.spawn(session::run(socket, shared));
                 }
                 Err(error) => {
                     // Out of file descriptors, say: others will be given back.
