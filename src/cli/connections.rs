@@ -34,7 +34,12 @@ pub(super) struct Connections {
     #[arg(long, env = "PGPURPOSE_REQUIRE_TLS")]
     require_tls: bool,
     /// TLS towards the server: disable, prefer, require, verify-ca or verify-full, as libpq's sslmode
-    #[arg(long, env = "PGPURPOSE_UPSTREAM_SSLMODE", value_name = "MODE", default_value = "prefer")]
+    #[arg(
+        long,
+        env = "PGPURPOSE_UPSTREAM_SSLMODE",
+        value_name = "MODE",
+        default_value = "prefer"
+    )]
     upstream_sslmode: SslMode,
     /// Authorities of the server's certificate
     #[arg(long, env = "PGPURPOSE_UPSTREAM_SSLROOTCERT", value_name = "FILE")]
@@ -50,7 +55,12 @@ pub(super) struct Connections {
           value_parser = protocol)]
     upstream_max_protocol: u32,
     /// Authenticate clients here, against SCRAM verifiers: "role" "SCRAM-SHA-256$…" a line
-    #[arg(long, env = "PGPURPOSE_AUTH_FILE", value_name = "FILE", conflicts_with = "auth_query")]
+    #[arg(
+        long,
+        env = "PGPURPOSE_AUTH_FILE",
+        value_name = "FILE",
+        conflicts_with = "auth_query"
+    )]
     auth_file: Option<PathBuf>,
     /// Authenticate clients here, against the server's pg_authid, read with this login of its own
     #[arg(long, env = "PGPURPOSE_AUTH_QUERY", value_name = "URL", hide_env_values = true)]
@@ -68,19 +78,39 @@ pub(super) struct Connections {
     #[arg(long, env = "PGPURPOSE_MAX_CONNECTIONS", value_name = "NUMBER", default_value_t = 0)]
     max_connections: usize,
     /// How many of one role; 0: any number
-    #[arg(long, env = "PGPURPOSE_MAX_CONNECTIONS_PER_ROLE", value_name = "NUMBER", default_value_t = 0)]
+    #[arg(
+        long,
+        env = "PGPURPOSE_MAX_CONNECTIONS_PER_ROLE",
+        value_name = "NUMBER",
+        default_value_t = 0
+    )]
     max_connections_per_role: usize,
     /// How many may be connected without having logged in; 0: any number
-    #[arg(long, env = "PGPURPOSE_MAX_UNAUTHENTICATED", value_name = "NUMBER", default_value_t = 200)]
+    #[arg(
+        long,
+        env = "PGPURPOSE_MAX_UNAUTHENTICATED",
+        value_name = "NUMBER",
+        default_value_t = 200
+    )]
     max_unauthenticated: usize,
     /// How many logins from one address as one role may fail within a minute; 0: any number
-    #[arg(long, env = "PGPURPOSE_MAX_LOGIN_FAILURES", value_name = "NUMBER", default_value_t = 20)]
+    #[arg(
+        long,
+        env = "PGPURPOSE_MAX_LOGIN_FAILURES",
+        value_name = "NUMBER",
+        default_value_t = 20
+    )]
     max_login_failures: u32,
     /// How long a login may take, in seconds
     #[arg(long, env = "PGPURPOSE_LOGIN_TIMEOUT", value_name = "SECONDS", default_value_t = 60)]
     login_timeout: u64,
     /// How long opening a connection to the server may take, in seconds
-    #[arg(long, env = "PGPURPOSE_CONNECT_TIMEOUT", value_name = "SECONDS", default_value_t = 10)]
+    #[arg(
+        long,
+        env = "PGPURPOSE_CONNECT_TIMEOUT",
+        value_name = "SECONDS",
+        default_value_t = 10
+    )]
     connect_timeout: u64,
     /// How long a session may be silent outside a transaction, in seconds; 0: for ever
     #[arg(long, env = "PGPURPOSE_IDLE_TIMEOUT", value_name = "SECONDS", default_value_t = 0)]

@@ -76,11 +76,26 @@ fn wrong_proofs_and_bindings_are_refused() {
     let known = verifier("open sesame");
     let sesame = || Secret::Password("open sesame");
     let cases = [
-        (exchange(Secret::Password("open barley"), &known, None, Binding::None), ScramError::Proof),
-        (exchange(sesame(), &Verifier::of_nobody(b"s", "x"), None, Binding::None), ScramError::Proof),
-        (exchange(sesame(), &known, Some(b"a"), Binding::Required(b"b")), ScramError::Binding),
-        (exchange(sesame(), &known, Some(b"a"), Binding::None), ScramError::Malformed),
-        (exchange(sesame(), &known, None, Binding::Required(b"b")), ScramError::Malformed),
+        (
+            exchange(Secret::Password("open barley"), &known, None, Binding::None),
+            ScramError::Proof,
+        ),
+        (
+            exchange(sesame(), &Verifier::of_nobody(b"s", "x"), None, Binding::None),
+            ScramError::Proof,
+        ),
+        (
+            exchange(sesame(), &known, Some(b"a"), Binding::Required(b"b")),
+            ScramError::Binding,
+        ),
+        (
+            exchange(sesame(), &known, Some(b"a"), Binding::None),
+            ScramError::Malformed,
+        ),
+        (
+            exchange(sesame(), &known, None, Binding::Required(b"b")),
+            ScramError::Malformed,
+        ),
     ];
     for (index, (outcome, error)) in cases.into_iter().enumerate() {
         assert_eq!(outcome.err(), Some(error), "{index}");
@@ -100,23 +115,51 @@ fn messages_are_read_strictly() {
         ("n,,m=x,n=,r=abc", Binding::None, Some(ScramError::Malformed)),
         ("n,,n=,r=", Binding::None, Some(ScramError::Malformed)),
         ("n,,n=", Binding::None, Some(ScramError::Malformed)),
-        ("p=tls-unique,,n=,r=abc", Binding::Required(b"e"), Some(ScramError::Malformed)),
+        (
+            "p=tls-unique,,n=,r=abc",
+            Binding::Required(b"e"),
+            Some(ScramError::Malformed),
+        ),
         ("", Binding::None, Some(ScramError::Malformed)),
     ];
     for (text, binding, error) in cases {
         assert_eq!(begin(text, binding), error, "{text}");
     }
     let server = || Server::begin(&known, "n,,n=,r=abc", Binding::None, "n").unwrap();
-    let finals = ["", "c=biws,r=abcn", "c=biws,r=abcn,p=!", "c=biws,r=abc,p=AAAA", "r=abcn,c=biws,p=AAAA"];
+    let finals = [
+        "",
+        "c=biws,r=abcn",
+        "c=biws,r=abcn,p=!",
+        "c=biws,r=abc,p=AAAA",
+        "r=abcn,c=biws,p=AAAA",
+    ];
     for text in finals {
-        assert_eq!(server().finish(text).map(|_| ()).err(), Some(ScramError::Malformed), "{text}");
+        assert_eq!(
+            server().finish(text).map(|_| ()).err(),
+            Some(ScramError::Malformed),
+            "{text}"
+        );
     }
-    for text in ["", "md5abc", "SCRAM-SHA-256$0:AA==$AA==:AA==", "SCRAM-SHA-1$4096:AA==$AA==:AA=="] {
+    for text in [
+        "",
+        "md5abc",
+        "SCRAM-SHA-256$0:AA==$AA==:AA==",
+        "SCRAM-SHA-1$4096:AA==$AA==:AA==",
+    ] {
         assert!(Verifier::read(text).is_none(), "{text}");
     }
-    for text in ["r=x,s=AA==,i=1", "r=abcd,s=AA==,i=0", "r=abcd,s=AA==,i=99999999", "m=x,r=abcd,s=AA==,i=1"] {
+    for text in [
+        "r=x,s=AA==,i=1",
+        "r=abcd,s=AA==,i=0",
+        "r=abcd,s=AA==,i=99999999",
+        "m=x,r=abcd,s=AA==,i=1",
+    ] {
         let client = Client::new(Secret::Password("x"), None, "abc".into());
-        assert_eq!(client.finish(text).map(|_| ()).err(), Some(ScramError::Malformed), "{text}");
+        assert_eq!(
+            client.finish(text).map(|_| ()).err(),
+            Some(ScramError::Malformed),
+            "{text}"
+        );
     }
 }
 

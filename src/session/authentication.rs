@@ -152,7 +152,9 @@ pub async fn passed_on(
             }
         }
         client.sender.write_all().await?;
-        let answer = password_message(client).await.map_err(|e| not_proved(&e, &facts.role))?;
+        let answer = password_message(client)
+            .await
+            .map_err(|e| not_proved(&e, &facts.role))?;
         if could_be_bound && !asked {
             check_binding(&answer.body()).map_err(Failed::Tell)?;
         }

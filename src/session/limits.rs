@@ -95,7 +95,9 @@ impl Limits {
         let counts = self.counts();
         let failed = counts.failures.get(&(address, role.to_owned()));
         match failed {
-            Some((since, times)) if since.elapsed() < WINDOW && is_full(*times as usize, self.numbers.failures as usize) => {
+            Some((since, times))
+                if since.elapsed() < WINDOW && is_full(*times as usize, self.numbers.failures as usize) =>
+            {
                 Err(fatal("28000", "too many failed logins; wait a minute"))
             }
             Some(_) | None => Ok(()),
@@ -111,7 +113,10 @@ impl Limits {
                 counts.failures.clear();
             }
         }
-        let entry = counts.failures.entry((address, role.to_owned())).or_insert((Instant::now(), 0));
+        let entry = counts
+            .failures
+            .entry((address, role.to_owned()))
+            .or_insert((Instant::now(), 0));
         if entry.0.elapsed() >= WINDOW {
             *entry = (Instant::now(), 0);
         }

@@ -153,7 +153,9 @@ async fn proceed(
     let mut upstream = server.connect().await.map_err(UpstreamError::Io)?;
     let secrets = (shared.secrets)(&rules.policy, &asked.user);
     let parameters = asked.parameters(&rules.policy, secrets).map_err(Failed::Tell)?;
-    upstream.sender.startup(protocol.min(server.options.max_protocol), &parameters);
+    upstream
+        .sender
+        .startup(protocol.min(server.options.max_protocol), &parameters);
     match credential {
         Some(credential) => authentication::upstream(client, &mut upstream, facts, &credential).await?,
         None => authentication::passed_on(client, &mut upstream, shared, facts).await?,

@@ -154,7 +154,7 @@ struct Session {
 /// Serves one connection, from its first packet to its end.
 pub async fn run(socket: TcpStream, shared: Arc<Shared>) {
     let Some(mut counted) = shared.options.limits.arrives() else {
-        tracing::warn!("too many connections wait for their login; one is hung up on");
+        tracing::debug!("too many connections wait for their login; one is hung up on");
         return;
     };
     let entered = timeout(shared.options.login_timeout, enter(socket, &shared, &mut counted)).await;

@@ -128,7 +128,11 @@ impl Asked {
         let length: usize = all.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
         match length + STARTUP_OVERHEAD <= startup::LIMIT {
             true => Ok(all),
-            false => Err(fatal("54000", "the session needs more settings than PostgreSQL reads at start-up").with(
+            false => Err(fatal(
+                "54000",
+                "the session needs more settings than PostgreSQL reads at start-up",
+            )
+            .with(
                 b'H',
                 "grant the role fewer purposes with keyed masks, or send fewer settings",
             )),

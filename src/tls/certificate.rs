@@ -19,7 +19,10 @@ pub(super) fn end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let algorithm = &parsed.signature_algorithm;
     let hash = match algorithm.algorithm.to_id_string().as_str() {
         // RSA with MD5, SHA-1, SHA-256; ECDSA with SHA-1, SHA-256
-        "1.2.840.113549.1.1.4" | "1.2.840.113549.1.1.5" | "1.2.840.113549.1.1.11" | "1.2.840.10045.4.1"
+        "1.2.840.113549.1.1.4"
+        | "1.2.840.113549.1.1.5"
+        | "1.2.840.113549.1.1.11"
+        | "1.2.840.10045.4.1"
         | "1.2.840.10045.4.3.2" => Sha256::digest(certificate).to_vec(),
         // RSA and ECDSA with SHA-384
         "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => Sha384::digest(certificate).to_vec(),
@@ -36,7 +39,6 @@ pub(super) fn is_valid_at(certificate: &CertificateDer<'_>, seconds: u64) -> boo
         return false;
     };
     let validity = parsed.validity();
-    i64::try_from(seconds).is_ok_and(|now| {
-        validity.not_before.timestamp() <= now && now <= validity.not_after.timestamp()
-    })
+    i64::try_from(seconds)
+        .is_ok_and(|now| validity.not_before.timestamp() <= now && now <= validity.not_after.timestamp())
 }

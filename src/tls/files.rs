@@ -74,9 +74,10 @@ pub(super) fn authorities(path: &Path) -> Result<(RootCertStore, Vec<Certificate
     let all = certificates(path)?;
     let mut store = RootCertStore::empty();
     for certificate in &all {
-        store
-            .add(certificate.clone())
-            .map_err(|cause| TlsError::Rustls { path: path.to_owned(), cause })?;
+        store.add(certificate.clone()).map_err(|cause| TlsError::Rustls {
+            path: path.to_owned(),
+            cause,
+        })?;
     }
     Ok((store, all))
 }

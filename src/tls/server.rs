@@ -129,7 +129,10 @@ impl ServerTls {
             None => None,
             Some(shown) => {
                 let name = certificate::common_name(shown).ok_or_else(|| {
-                    std::io::Error::new(std::io::ErrorKind::InvalidData, "a client's certificate has no common name")
+                    std::io::Error::new(
+                        std::io::ErrorKind::InvalidData,
+                        "a client's certificate has no common name",
+                    )
                 })?;
                 let roles = self.roles.of(&name);
                 Some(ClientCertificate { name, roles })
@@ -146,7 +149,9 @@ impl ServerTls {
 
 impl std::fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerTls").field("roles", &self.roles).finish_non_exhaustive()
+        f.debug_struct("ServerTls")
+            .field("roles", &self.roles)
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,8 +165,7 @@ impl ClientCertificates {
 }
 
 fn read_map(path: &Path) -> Result<HashMap<String, Vec<String>>, TlsError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| file_error(path, format!("cannot be read: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| file_error(path, format!("cannot be read: {error}")))?;
     parse_map(&text).map_err(|line| file_error(path, format!("line {line}: expected common-name role")))
 }
 

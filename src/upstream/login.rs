@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use zeroize::Zeroizing;
 
 use super::{Upstream, UpstreamError};
-use crate::password::{md5, Client, Key, MECHANISM, MECHANISM_PLUS, ScramError, Secret, Verifier, nonce};
+use crate::password::{Client, Key, MECHANISM, MECHANISM_PLUS, ScramError, Secret, Verifier, md5, nonce};
 use crate::wire::backend::Authentication;
 use crate::wire::{BackendKind, ErrorFields, ProtocolError, encode};
 

@@ -13,11 +13,11 @@ pub mod verifiers;
 
 use std::io;
 
-use bytes::{Buf, Bytes, BytesMut};
 use crate::audit::Recorded;
 use crate::tls::{Reader, Writer};
 use crate::wire::frontend::Target as Named;
 use crate::wire::{Frame, ProtocolError, encode, frame};
+use bytes::{Buf, Bytes, BytesMut};
 
 pub use server::{Server, ServerOptions, cancel};
 pub use target::{Address, Target, TargetError};

@@ -166,10 +166,12 @@ impl Verifiers {
 }
 
 fn read_file(path: &Path) -> Result<File, VerifiersError> {
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|cause| VerifiersError::Unreadable {
-        path: path.to_owned(),
-        cause,
-    })?);
+    let text = Zeroizing::new(
+        std::fs::read_to_string(path).map_err(|cause| VerifiersError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        })?,
+    );
     parse(&text).map_err(|line| VerifiersError::Line {
         path: path.to_owned(),
         line,
@@ -187,7 +189,9 @@ fn parse(text: &str) -> Result<File, usize> {
         }
         let (role, rest) = quoted(line).ok_or(index + 1)?;
         let (stored, rest) = quoted(rest.trim_start()).ok_or(index + 1)?;
-        let stored = Stored::read(&stored).filter(|_| rest.trim().is_empty()).ok_or(index + 1)?;
+        let stored = Stored::read(&stored)
+            .filter(|_| rest.trim().is_empty())
+            .ok_or(index + 1)?;
         if file.insert(role, stored).is_some() {
             return Err(index + 1);
         }

@@ -114,7 +114,10 @@ fn owned(fields: &ErrorFields) -> Vec<(u8, String)> {
 
 /// NegotiateProtocolVersion: down to that version, and the options that are not known.
 pub fn negotiate(out: &mut BytesMut, version: u32, unknown: &[String]) {
-    message(out, &NegotiateProtocolVersion::new(version.cast_signed(), unknown.to_vec()));
+    message(
+        out,
+        &NegotiateProtocolVersion::new(version.cast_signed(), unknown.to_vec()),
+    );
 }
 
 /// An Authentication message of that kind.

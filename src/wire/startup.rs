@@ -210,7 +210,11 @@ mod tests {
         }
         let long = |length: usize| [&b"\x04\xd2\x16\x2e\0\0\0\x01"[..], &vec![7; length]].concat();
         for (length, ok) in [(3, false), (32, true), (256, true), (257, false)] {
-            assert_eq!(take(&mut packet(&long(length))).is_ok(), ok, "a secret of {length} bytes");
+            assert_eq!(
+                take(&mut packet(&long(length))).is_ok(),
+                ok,
+                "a secret of {length} bytes"
+            );
         }
         assert_eq!(take(&mut BytesMut::from(&b"\0\0\0\x08\x04"[..])), Ok(None));
         assert_eq!(take(&mut BytesMut::from(&b"\0\0\0\x02"[..])), Err(StartupError::Length));
