@@ -136,6 +136,8 @@ codes! {
     MissingRole = "missing_role", Warning;
     /// A role that lacks a privilege without which its statements fail.
     MissingPrivilege = "missing_privilege", Error;
+    /// A role that has no SELECT on a table of which the rules release something to it.
+    NotGranted = "not_granted", Note;
     /// A role that no rule can bind.
     Superuser = "superuser", Warning;
 }

@@ -25,6 +25,7 @@ use crate::policy::{Place, Policy};
 
 pub use code::{DiagnosticCode, Severity};
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use render::uri_path;
 
 use document::Document;
 use source::{Source, Span};

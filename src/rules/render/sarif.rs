@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::code::DiagnosticCode;
 use super::super::diagnostic::{Diagnostic, Diagnostics};
 use super::super::source::Span;
+use super::uri_path;
 
 impl Diagnostics {
     /// As one run of this program. Names of files are relative to the rules folder, which stands as
@@ -84,13 +85,4 @@ fn physical(span: &Span) -> Value {
         "artifactLocation": {"uri": uri_path(&place.file), "uriBaseId": "RULES"},
         "region": {"startLine": place.line, "startColumn": place.column, "endColumn": end},
     })
-}
-
-/// A relative path as a URI reference (RFC 3986).
-fn uri_path(path: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    path.bytes().map(byte).collect()
 }
