@@ -107,12 +107,20 @@ impl Held<'_> {
             On::Column(oid, number) => *oid == relation && *number == column,
             On::Schema(_) => false,
         };
-        self.reads_all || self.grants.iter().any(|g| g.privilege == Privilege::Select && on(&g.on))
+        self.reads_all
+            || self
+                .grants
+                .iter()
+                .any(|g| g.privilege == Privilege::Select && on(&g.on))
     }
 
     /// SELECT on the whole relation or on some column of it.
     pub fn may_select_some(&self, relation: Oid) -> bool {
         let on = |on: &On| matches!(on, On::Relation(oid) | On::Column(oid, _) if *oid == relation);
-        self.reads_all || self.grants.iter().any(|g| g.privilege == Privilege::Select && on(&g.on))
+        self.reads_all
+            || self
+                .grants
+                .iter()
+                .any(|g| g.privilege == Privilege::Select && on(&g.on))
     }
 }

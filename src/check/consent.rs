@@ -1,12 +1,12 @@
 //! The consent table: of the form that its section says, and not to be written by those whose view
 //! of the data depends on it.
 
-use crate::catalog::{Catalog, Column, TypeKind};
+use crate::catalog::Catalog;
 use crate::policy::{Condition, ConsentTable, Form, Role, RowFilter, Verb, WriteEntry};
 use crate::rewrite::obligation::{Target, condition_sql};
 use crate::rules::{DiagnosticCode, Diagnostics};
 
-use super::{Rules, column_name};
+use super::Rules;
 
 /// Roles that could record a consent and then read what it stands for.
 pub(super) fn find_writers(rules: &Rules<'_>, findings: &mut Diagnostics) {
@@ -50,7 +50,10 @@ fn depends<'a>(rules: &Rules<'a>, role: &Role) -> Option<&'a str> {
         rules.policy.tables.values().any(|table| {
             rules.decide(role, purpose, table).is_some_and(|decision| {
                 decision.columns.iter().any(|column| !column.conditions.is_empty())
-                    || decision.filters.iter().any(|filter| matches!(filter, RowFilter::Consent(_)))
+                    || decision
+                        .filters
+                        .iter()
+                        .any(|filter| matches!(filter, RowFilter::Consent(_)))
                         && decision.columns.iter().any(|column| column.form != Form::Hidden)
             })
         })
@@ -84,36 +87,17 @@ pub(super) fn find_misfits(rules: &Rules<'_>, catalog: &Catalog, findings: &mut 
     ];
     let mut missing = false;
     for (key, column) in named.into_iter().flatten() {
-        let Some(found) = relation.column(column) else {
+        if relation.column(column).is_none() {
             missing = true;
-            report(format!("`{key}` of `consent`: `{}` has no column `{column}`", consent.table));
-            continue;
-        };
-        if matches!(key, "purpose" | "status") && !is_text_or_enum(found, catalog) {
             report(format!(
-                "`{key}` of `consent`: `{}` is {}, not a text or an enum",
-                column_name(&consent.table, column),
-                found.type_sql
+                "`{key}` of `consent`: `{}` has no column `{column}`",
+                consent.table
             ));
         }
     }
     if let (false, Some(why)) = (missing, unusable(rules, catalog)) {
         report(why);
     }
-}
-
-fn is_text_or_enum(column: &Column, catalog: &Catalog) -> bool {
-    let mut found = catalog.type_by_oid(column.type_oid);
-    // Domains cannot be circular in PostgreSQL; the bound is for a catalog that is not PostgreSQL's.
-    for _ in 0..64 {
-        match found.map(|found| found.kind) {
-            Some(TypeKind::Domain(base)) => found = catalog.type_by_oid(base),
-            Some(TypeKind::Enum) => return true,
-            Some(_) | None => break,
-        }
-    }
-    // `S`: string types.
-    found.is_some_and(|found| found.category == 'S')
 }
 
 /// Why the condition on a consent of a root's own rows cannot be written.

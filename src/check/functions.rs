@@ -19,7 +19,10 @@ pub(super) fn find(rules: &Rules<'_>, catalog: &Catalog, findings: &mut Diagnost
             continue;
         }
         let message = format!("function `{}` cannot be called: no rule allows it", function.signature);
-        let help = format!("if it reads no protected data: functions: {{allow: [\"{}\"]}}", function.signature);
+        let help = format!(
+            "if it reads no protected data: functions: {{allow: [\"{}\"]}}",
+            function.signature
+        );
         let finding = rules.unplaced(DiagnosticCode::FunctionRefused, &function.signature, message);
         findings.push(finding.help(help));
     }
@@ -39,12 +42,19 @@ fn spelt(signature: &str) -> String {
 
 fn is_allowed(rules: &Rules<'_>, function: &Function) -> bool {
     let signature = spelt(&function.signature);
-    rules.policy.functions_allowed.iter().any(|(allowed, _)| spelt(allowed) == signature)
+    rules
+        .policy
+        .functions_allowed
+        .iter()
+        .any(|(allowed, _)| spelt(allowed) == signature)
 }
 
 fn allowed(rules: &Rules<'_>, catalog: &Catalog, own: &[&Function], findings: &mut Diagnostics) {
     for (signature, place) in &rules.policy.functions_allowed {
-        let found = catalog.functions.iter().find(|f| spelt(&f.signature) == spelt(signature));
+        let found = catalog
+            .functions
+            .iter()
+            .find(|f| spelt(&f.signature) == spelt(signature));
         let Some(function) = found else {
             let message = format!("database `{}` has no function `{signature}`", catalog.database);
             let finding = rules.finding(DiagnosticCode::UnknownFunction, place, message);
@@ -59,7 +69,10 @@ fn allowed(rules: &Rules<'_>, catalog: &Catalog, own: &[&Function], findings: &m
             && let Some(relation) = catalog.relation_by_oid(relation)
             && rules.policy.is_protected(&relation.name)
         {
-            let message = format!("function `{signature}` returns rows of `{}` past the rules", relation.name);
+            let message = format!(
+                "function `{signature}` returns rows of `{}` past the rules",
+                relation.name
+            );
             let finding = rules.finding(DiagnosticCode::FunctionUncovers, place, message);
             findings.push(finding.object(&relation.name).help("take it off the list"));
         }

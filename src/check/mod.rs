@@ -58,9 +58,13 @@ fn by_itself(rules: &Rules<'_>, findings: &mut Diagnostics) {
 
 fn against(rules: &Rules<'_>, catalog: &Catalog, findings: &mut Diagnostics) {
     names::find(rules, catalog, findings);
+    let before = findings.iter().count();
     shape::find(rules, catalog, findings);
     consent::find_misfits(rules, catalog, findings);
-    views::find(rules, catalog, findings);
+    // A view over what does not fit cannot be read either, which would be told twice.
+    if findings.iter().count() == before {
+        views::find(rules, catalog, findings);
+    }
     functions::find(rules, catalog, findings);
     privileges::find(rules, catalog, findings);
 }

@@ -170,12 +170,7 @@ fn renamed_column<'n>(name: &str, new: &[&'n str], only: bool) -> Option<&'n str
         .or_else(|| new.first().copied().filter(|_| only))
 }
 
-fn unclassified_table(
-    rules: &Rules<'_>,
-    relation: &Relation,
-    categories: &Categories<'_>,
-    findings: &mut Diagnostics,
-) {
+fn unclassified_table(rules: &Rules<'_>, relation: &Relation, categories: &Categories<'_>, findings: &mut Diagnostics) {
     const SHOWN: usize = 8;
     let becomes = match rules.policy.unclassified.table {
         UnclassifiedForm::Refuse => "statements that name it are refused",
@@ -224,7 +219,10 @@ impl<'p> Categories<'p> {
 /// A name as a key of YAML.
 fn key(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    let word = matches!(name.to_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
+    let word = matches!(
+        name.to_lowercase().as_str(),
+        "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
+    );
     match plain && !word && !name.starts_with(|c: char| c.is_ascii_digit()) {
         true => name.to_owned(),
         false => serde_json::Value::from(name).to_string(),

@@ -117,7 +117,10 @@ fn report(rules: &Rules<'_>, purpose: &Purpose, filtered: &Seen<'_>, other: &See
         purpose.name, other.table.name, filtered.table.name
     );
     let help = if by_refusal {
-        format!("give `{}` `on_no_consent: row` too, or hide its `{}`", other.table.name, other.key)
+        format!(
+            "give `{}` `on_no_consent: row` too, or hide its `{}`",
+            other.table.name, other.key
+        )
     } else {
         format!(
             "give `{}` a row filter for `{}` too, or hide its `{}`",

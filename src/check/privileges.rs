@@ -18,7 +18,11 @@ pub(super) fn find(rules: &Rules<'_>, catalog: &Catalog, findings: &mut Diagnost
         let Some(held) = privileges.of(&role.name) else {
             let message = format!("the server has no role `{}`", role.name);
             let finding = rules.finding(DiagnosticCode::MissingRole, &role.place, message);
-            let logins = privileges.roles.iter().filter(|(_, role)| role.login).map(|(name, _)| name.as_str());
+            let logins = privileges
+                .roles
+                .iter()
+                .filter(|(_, role)| role.login)
+                .map(|(name, _)| name.as_str());
             findings.push(match nearest(&role.name, logins) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")),
                 None => finding.help("roles are those that clients log in with: create it, or take it away"),
@@ -130,14 +134,19 @@ impl Grants<'_> {
     fn report_needed(&self, needed: &BTreeSet<(QualifiedName, String)>, findings: &mut Diagnostics) {
         let tables: BTreeSet<&QualifiedName> = needed.iter().map(|(table, _)| table).collect();
         for table in tables {
-            let columns = needed.iter().filter(|(of, _)| of == table).map(|(_, column)| column.as_str());
+            let columns = needed
+                .iter()
+                .filter(|(of, _)| of == table)
+                .map(|(_, column)| column.as_str());
             let columns: Vec<&str> = columns.collect();
             let message = format!(
                 "role `{}` may not read {} of `{table}`, which its statements need",
                 self.role.name,
                 listed(&columns)
             );
-            let finding = self.rules.finding(DiagnosticCode::MissingPrivilege, &self.role.place, message);
+            let finding = self
+                .rules
+                .finding(DiagnosticCode::MissingPrivilege, &self.role.place, message);
             findings.push(finding.object(table).help(self.grant(table)));
         }
     }
@@ -148,7 +157,9 @@ impl Grants<'_> {
                 "role `{}` has no SELECT on `{table}`, of which the rules release something to it",
                 self.role.name
             );
-            let finding = self.rules.finding(DiagnosticCode::NotGranted, &self.role.place, message);
+            let finding = self
+                .rules
+                .finding(DiagnosticCode::NotGranted, &self.role.place, message);
             findings.push(finding.object(table).help(self.grant(table)));
         }
     }

@@ -119,7 +119,11 @@ impl Known<'_, '_> {
         };
         if let Some(why) = problem {
             let object = column_name(&table.name, column);
-            let message = format!("mask `{}` does not fit `{object}`, {}: {why}", mask.name(), found.type_sql);
+            let message = format!(
+                "mask `{}` does not fit `{object}`, {}: {why}",
+                mask.name(),
+                found.type_sql
+            );
             let help = "give the column a `mask` of its own that fits, or release it in another form";
             self.report(DiagnosticCode::MaskMisfit, place, object, message, help);
         }
@@ -183,14 +187,21 @@ impl Known<'_, '_> {
 
     fn keys_fit(&self, table: &TableRule, relation: &Relation) -> bool {
         let columns = table.columns.values();
-        let subjects = table.data_subject.iter().chain(columns.filter_map(|c| c.data_subject.as_ref()));
+        let subjects = table
+            .data_subject
+            .iter()
+            .chain(columns.filter_map(|c| c.data_subject.as_ref()));
         let mut problems = subjects.map(|subject| self.key_problem(subject, table, relation));
         problems.all(|problem| problem.is_none())
     }
 
     fn subjects(&mut self, table: &TableRule, relation: &Relation) {
         let columns = table.columns.values();
-        for subject in table.data_subject.iter().chain(columns.filter_map(|c| c.data_subject.as_ref())) {
+        for subject in table
+            .data_subject
+            .iter()
+            .chain(columns.filter_map(|c| c.data_subject.as_ref()))
+        {
             let object = column_name(&table.name, &subject.key);
             if let Some(why) = self.key_problem(subject, table, relation) {
                 let help = "`key` is the column that holds the key of the data subject's row in its root";

@@ -22,7 +22,14 @@ pub(super) fn entries<'p>(policy: &'p Policy, mut each: impl FnMut(Speaking<'p>)
     let mut of_categories: BTreeMap<&str, Vec<&ReleaseEntry>> = BTreeMap::new();
     for table in policy.tables.values() {
         let columns = table.columns.iter().map(|(name, rule)| (name.as_str(), rule));
-        for (column, rule) in columns.chain(table.all_columns.iter().map(|rule| ("*", rule))) {
+        // A release entry may name a column that the table's entry has among all others.
+        let among_others = named.iter().filter_map(|(of, column)| {
+            let rule = table.all_columns.as_ref()?;
+            let among_others = **of == table.name && !table.columns.contains_key(*column);
+            among_others.then_some((*column, rule))
+        });
+        let others = table.all_columns.iter().map(|rule| ("*", rule));
+        for (column, rule) in columns.chain(among_others).chain(others) {
             let entries = if named.contains(&(&table.name, column)) {
                 speaking(policy, &table.name, column, &rule.category)
             } else {

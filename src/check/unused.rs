@@ -21,13 +21,23 @@ fn silent_entries(rules: &Rules<'_>, findings: &mut Diagnostics) {
         if speak.contains(&entry.place) {
             continue;
         }
-        let finding = rules.finding(DiagnosticCode::NeverSpeaks, &entry.place, "this release entry never decides");
+        let finding = rules.finding(
+            DiagnosticCode::NeverSpeaks,
+            &entry.place,
+            "this release entry never decides",
+        );
         findings.push(finding.help(why_silent(rules, entry)));
     }
 }
 
 fn why_silent(rules: &Rules<'_>, entry: &ReleaseEntry) -> String {
-    let prohibited = |name: &String| rules.policy.purposes.get(name).is_some_and(|purpose| purpose.prohibited);
+    let prohibited = |name: &String| {
+        rules
+            .policy
+            .purposes
+            .get(name)
+            .is_some_and(|purpose| purpose.prohibited)
+    };
     if entry.purposes.iter().all(prohibited) {
         return "all its purposes are prohibited: take it away".to_owned();
     }

@@ -2,6 +2,7 @@
 //! database?
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -70,6 +71,7 @@ pub(super) fn run(args: &Args) -> Exit {
             return Exit::Usage;
         }
     };
+    let database = catalog.as_ref().map(|catalog| catalog.database.as_str());
     let (set, findings) = match rules_files::load(path) {
         Ok(set) => {
             let findings = check::check(&set, catalog.as_ref(), OffsetDateTime::now_utc().date());
@@ -82,7 +84,7 @@ pub(super) fn run(args: &Args) -> Exit {
         }
     };
     output::print(&match args.format {
-        Format::Text => text(set.as_ref(), &findings, args.color.stdout()),
+        Format::Text => text(set.as_ref(), database, &findings, args.color.stdout()),
         Format::Json => output::json(&json!({
             "findings": findings.to_json(),
             "sha256": set.as_ref().map(PolicySet::sha256),
@@ -97,12 +99,12 @@ pub(super) fn run(args: &Args) -> Exit {
     }
 }
 
-fn text(set: Option<&PolicySet>, findings: &Diagnostics, colour: bool) -> String {
+fn text(set: Option<&PolicySet>, against: Option<&str>, findings: &Diagnostics, colour: bool) -> String {
     let mut parts = Vec::new();
     if !findings.is_empty() {
         parts.push(format!("{}\n", findings.to_text(colour)));
     }
-    parts.extend(set.map(summary));
+    parts.extend(set.and_then(|set| summary(set, against)));
     parts.push(counted(findings));
     parts.join("\n")
 }
@@ -114,7 +116,9 @@ fn counted(findings: &Diagnostics) -> String {
         1 => Some(format!("1 {}", severity.as_str())),
         n => Some(format!("{n} {}s", severity.as_str())),
     };
-    let counts = [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(count);
+    let counts = [Severity::Error, Severity::Warning, Severity::Note]
+        .into_iter()
+        .filter_map(count);
     let counts: Vec<String> = counts.collect();
     if counts.is_empty() {
         return "no findings".to_owned();
@@ -122,8 +126,17 @@ fn counted(findings: &Diagnostics) -> String {
     format!("{} (pgpurpose check --explain CODE tells more)", counts.join(", "))
 }
 
-fn summary(set: &PolicySet) -> String {
-    let lines = set.policies().map(|(database, policy)| {
+/// What there is: of the database that the rules were held against, or of each that they speak for.
+fn summary(set: &PolicySet, against: Option<&str>) -> Option<String> {
+    let held_against = against.map(|name| set.for_database(name).map(|policy| (Some(name), policy)));
+    let policies: Vec<_> = match held_against {
+        Some(found) => found.into_iter().collect(),
+        None => set
+            .policies()
+            .map(|(name, policy)| (name, Arc::clone(policy)))
+            .collect(),
+    };
+    let lines = policies.iter().map(|(database, policy)| {
         let whose = database.map_or_else(|| "any database".to_owned(), |name| format!("database {name}"));
         let count = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
         format!(
@@ -135,7 +148,8 @@ fn summary(set: &PolicySet) -> String {
             count(policy.release.len(), "release entry", "release entries"),
         )
     });
-    lines.collect::<Vec<String>>().join("\n")
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// The folder of the rules.
@@ -158,7 +172,14 @@ fn folder_prefix(path: &Path) -> String {
 /// `file:///…/rules/`
 fn folder_uri(path: &Path) -> Option<String> {
     let folder = folder(path);
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
     let absolute = std::fs::canonicalize(folder).ok()?;
-    Some(format!("file://{}/", crate::rules::uri_path(&absolute.to_string_lossy())))
+    Some(format!(
+        "file://{}/",
+        crate::rules::uri_path(&absolute.to_string_lossy())
+    ))
 }

@@ -9,7 +9,13 @@ use crate::upstream::{Target, loader};
 #[derive(Debug, clap::Args)]
 pub(super) struct Database {
     /// The database, postgres://user:password@host:port/database
-    #[arg(long, env = "PGPURPOSE_AGAINST", hide_env_values = true, value_name = "URL", conflicts_with = "catalog")]
+    #[arg(
+        long,
+        env = "PGPURPOSE_AGAINST",
+        hide_env_values = true,
+        value_name = "URL",
+        conflicts_with = "catalog"
+    )]
     against: Option<Target>,
     /// A snapshot that `pgpurpose catalog` wrote
     #[arg(long, value_name = "FILE", env = "PGPURPOSE_CATALOG")]

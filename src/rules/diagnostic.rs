@@ -128,7 +128,10 @@ impl Diagnostics {
 
     /// How many are so grave.
     pub fn count(&self, severity: Severity) -> usize {
-        self.list.iter().filter(|finding| finding.severity() == severity).count()
+        self.list
+            .iter()
+            .filter(|finding| finding.severity() == severity)
+            .count()
     }
 
     /// In order of place, then those without one by what they are about; each once: an anchored piece
@@ -140,7 +143,7 @@ impl Diagnostics {
         self.list.retain(|finding| seen.insert(key(finding)));
         self.list.sort_by_cached_key(|finding| {
             let place = finding.place();
-            (place.is_none(), place, finding.object.clone(), finding.code, finding.message.clone())
+            (place.is_none(), place, finding.object.clone(), finding.code)
         });
         self
     }

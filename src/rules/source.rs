@@ -30,7 +30,13 @@ impl Source {
     pub(super) fn span_at(self: &Arc<Self>, place: &Place) -> Span {
         let line = self.lines.get((place.line as usize).saturating_sub(1)).copied();
         let line = line.unwrap_or(self.text.len());
-        let rest = self.text.get(line..).unwrap_or_default().lines().next().unwrap_or_default();
+        let rest = self
+            .text
+            .get(line..)
+            .unwrap_or_default()
+            .lines()
+            .next()
+            .unwrap_or_default();
         let start = rest.char_indices().nth((place.column as usize).saturating_sub(1));
         let start = start.map_or(rest.len(), |(at, _)| at);
         let length = word(rest.get(start..).unwrap_or_default());
@@ -52,7 +58,9 @@ fn word(line: &str) -> usize {
         return line.split(" #").next().unwrap_or_default().trim_end().len();
     }
     let ends = [": ", ", ", " #", "}", "]"].iter().filter_map(|end| line.find(end));
-    let end = ends.min().unwrap_or_else(|| line.trim_end().trim_end_matches(':').len());
+    let end = ends
+        .min()
+        .unwrap_or_else(|| line.trim_end().trim_end_matches(':').len());
     line.get(..end).unwrap_or_default().trim_end().len()
 }
 

@@ -249,7 +249,10 @@ fn split(list: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-pub(super) fn rows(results: &Results, index: usize) -> Result<impl Iterator<Item = Result<Row, LoadError>> + use<'_>, LoadError> {
+pub(super) fn rows(
+    results: &Results,
+    index: usize,
+) -> Result<impl Iterator<Item = Result<Row, LoadError>> + use<'_>, LoadError> {
     let rows = results.get(index).ok_or(LoadError::Unexpected("number of results"))?;
     Ok(rows.iter().map(Row::read))
 }

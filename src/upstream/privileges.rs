@@ -3,8 +3,8 @@
 
 use bytes::BytesMut;
 
-use super::loader::{self, LoadError, rows};
 use super::Upstream;
+use super::loader::{self, LoadError, rows};
 use crate::catalog::privileges::{DatabaseRole, Grant, On, Privilege, Privileges};
 
 /// In one transaction, so that they fit each other.
