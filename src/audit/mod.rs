@@ -13,6 +13,7 @@ mod canonical;
 pub mod chain;
 mod event;
 mod feed;
+mod files;
 mod journal;
 pub mod query;
 mod queue;
