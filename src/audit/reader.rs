@@ -1,12 +1,10 @@
-//! Audit files, compressed or not, as a stream of lines, and their verification, in constant memory.
+//! Audit files as a stream of lines, and their verification, in constant memory.
 //!
 //! Knows the chain; of events nothing.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-
-use flate2::bufread::MultiGzDecoder;
 
 use super::chain::{Checker, Digest, Fault, Head, Link};
 
@@ -32,35 +30,18 @@ pub struct Lines<R> {
     buffer: Vec<u8>,
 }
 
-impl Lines<Box<dyn BufRead + Send>> {
+impl Lines<BufReader<File>> {
     /// Of a file.
     ///
     /// # Errors
     /// Those of the system.
     pub fn open(path: &Path) -> io::Result<Self> {
-        open(path).map(Self::new)
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(Self::new(BufReader::with_capacity(256 * 1024, file)))
     }
-}
-
-/// A file's text, taken out of gzip (RFC 1952) where its first bytes say that it is compressed.
-///
-/// # Errors
-/// Those of the system.
-pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    const BUFFER: usize = 256 * 1024;
-    let mut file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    let mut magic = Vec::with_capacity(2);
-    (&mut file).take(2).read_to_end(&mut magic)?;
-    file.rewind()?;
-    let plain = BufReader::with_capacity(BUFFER, file);
-    Ok(if magic == [0x1f, 0x8b] {
-        Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(plain)))
-    } else {
-        Box::new(plain)
-    })
 }
 
 impl<R: BufRead> Lines<R> {
@@ -106,52 +87,13 @@ pub fn in_order(files: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     let mut keyed = Vec::with_capacity(files.len());
     for path in files {
         let mut start = Vec::new();
-        open(path)
+        File::open(path)
             .and_then(|file| file.take(32).read_to_end(&mut start))
             .map_err(|error| named(path, &error))?;
         keyed.push((Link::seq_of(&start).unwrap_or(u64::MAX), path.clone()));
     }
     keyed.sort_by_key(|(seq, _)| *seq);
     Ok(keyed.into_iter().map(|(_, path)| path).collect())
-}
-
-/// The given files, and for each that a journal writes, `audit.jsonl`, the full ones beside it that it left,
-/// `audit-000000000017.jsonl` and such with `.gz` behind.
-///
-/// # Errors
-/// Those of the system, with the folder's name.
-pub fn with_rotated(files: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
-    let mut all = files.to_vec();
-    for path in files {
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            Some(_) | None => Path::new("."),
-        };
-        for entry in std::fs::read_dir(folder).map_err(|error| named(folder, &error))? {
-            let beside = path.with_file_name(entry?.file_name());
-            if is_rotated(&beside, path) && !all.contains(&beside) {
-                all.push(beside);
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// `full` has the name that the journal of `current` gives a file that is full.
-fn is_rotated(full: &Path, current: &Path) -> bool {
-    let (Some(full), Some(stem)) = (full.file_name().and_then(|n| n.to_str()), current.file_stem()) else {
-        return false;
-    };
-    let extension = current
-        .extension()
-        .map(|e| format!(".{}", e.to_string_lossy()))
-        .unwrap_or_default();
-    let full = full.strip_suffix(".gz").unwrap_or(full);
-    let number = full
-        .strip_prefix(stem.to_string_lossy().as_ref())
-        .and_then(|rest| rest.strip_prefix('-'))
-        .and_then(|rest| rest.strip_suffix(extension.as_str()));
-    number.is_some_and(|number| number.len() >= 12 && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// An error of the system with the name of the file that it befell.
