@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module of the crate and the others that it may name.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 18] = [
     ("catalog", &[]),
     ("policy", &["catalog"]),
     ("rules", &["catalog", "policy"]),
@@ -30,6 +30,8 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ),
     ("password", &[]),
     ("tls", &[]),
+    ("check", &["catalog", "policy", "rules", "sql", "rewrite", "pipeline"]),
+    ("pages", &["catalog", "policy"]),
     ("wire", &[]),
     ("audit", &["policy", "pipeline", "verify"]),
     ("upstream", &["catalog", "password", "tls", "wire", "audit"]),
@@ -58,6 +60,8 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
             "catalog",
             "policy",
             "rules",
+            "check",
+            "pages",
             "sql",
             "rewrite",
             "verify",
@@ -72,8 +76,8 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ),
 ];
 
-const PURE: [&str; 8] = [
-    "catalog", "policy", "rules", "sql", "rewrite", "verify", "examine", "pipeline",
+const PURE: [&str; 9] = [
+    "catalog", "policy", "rules", "sql", "rewrite", "verify", "examine", "pipeline", "check",
 ];
 
 /// What does I/O or reads a clock. (`std::net::IpAddr` is a value.)

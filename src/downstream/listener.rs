@@ -15,8 +15,10 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
-                    let shared = Arc::clone(&shared);
-                    sessions.spawn(session::run(socket, shared));
+                    match shared.options.limits.arrives() {
+                        Some(counted) => drop(sessions.spawn(session::run(socket, Arc::clone(&shared), counted))),
+                        None => tracing::debug!("too many connections wait for their login; one is hung up on"),
+                    }
                 }
                 Err(error) => {
                     // Out of file descriptors, say: others will be given back.

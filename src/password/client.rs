@@ -85,7 +85,7 @@ impl<'a> Client<'a> {
         let without_proof = format!("c={},r={nonce}", STANDARD.encode(&self.bound));
         let auth_message = format!("{},{server_first},{without_proof}", self.first_bare());
         let signature = keyed(&hash(&*client_key), &[auth_message.as_bytes()]);
-        let proof = STANDARD.encode(&*xor(&client_key, &signature));
+        let proof = STANDARD.encode(*xor(&client_key, &signature));
         Ok(Finish {
             client_final: format!("{without_proof},p={proof}"),
             expected: keyed(&*server_key, &[auth_message.as_bytes()]),

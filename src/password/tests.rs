@@ -28,7 +28,7 @@ fn the_example_of_rfc_7677() {
     let client_key = keyed(&*salted, &[b"Client Key"]);
     let signature = keyed(&hash(&client_key), &[auth_message.as_bytes()]);
     assert_eq!(
-        STANDARD.encode(&*xor(&client_key, &signature)),
+        STANDARD.encode(*xor(&client_key, &signature)),
         "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
     );
     assert_eq!(

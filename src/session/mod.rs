@@ -152,11 +152,7 @@ struct Session {
 }
 
 /// Serves one connection, from its first packet to its end.
-pub async fn run(socket: TcpStream, shared: Arc<Shared>) {
-    let Some(mut counted) = shared.options.limits.arrives() else {
-        tracing::debug!("too many connections wait for their login; one is hung up on");
-        return;
-    };
+pub async fn run(socket: TcpStream, shared: Arc<Shared>, mut counted: Counted) {
     let entered = timeout(shared.options.login_timeout, enter(socket, &shared, &mut counted)).await;
     match entered {
         Ok(Ok(Some((client, logged_in)))) => Session::new(*client, shared, logged_in).live().await,

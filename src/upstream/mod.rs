@@ -7,6 +7,7 @@ pub mod catalogs;
 pub mod loader;
 mod loader_sql;
 pub mod login;
+pub mod privileges;
 mod server;
 mod target;
 pub mod verifiers;
