@@ -166,6 +166,11 @@ impl Journal {
         self.shared.queue.written(ticket).await
     }
 
+    /// Whether the event is written; `None` while that is open. One atomic load.
+    pub fn outcome(&self, ticket: Ticket) -> Option<Result<(), AuditUnavailable>> {
+        self.shared.queue.outcome(ticket)
+    }
+
     /// As far as is known, events can be written.
     pub fn is_available(&self) -> bool {
         self.shared.queue.is_available()

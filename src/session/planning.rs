@@ -147,7 +147,9 @@ impl Session {
         if let (Some(shape), Ok(plan)) = (shape, answer) {
             let known = match self.shared.plans.of_shape(shape.key(), &ground) {
                 None => Known::Once,
-                Some(Known::Once) => self.template(shape, plan, requests).map_or(Known::Never, Known::Template),
+                Some(Known::Once) => self
+                    .template(shape, plan, requests)
+                    .map_or(Known::Never, Known::Template),
                 Some(known @ (Known::Template(_) | Known::Never)) => known,
             };
             self.shared.plans.learn(shape.key(), ground.clone(), known);

@@ -45,7 +45,12 @@ impl PositionMap {
     #[must_use]
     pub fn shifted(&self, outgoing: impl Fn(usize) -> usize, source: impl Fn(usize) -> usize) -> Self {
         let moved = |&(out_start, out_end, src_start, src_end): &(usize, usize, usize, usize)| {
-            (outgoing(out_start), outgoing(out_end), source(src_start), source(src_end))
+            (
+                outgoing(out_start),
+                outgoing(out_end),
+                source(src_start),
+                source(src_end),
+            )
         };
         Self {
             edits: self.edits.iter().map(moved).collect(),

@@ -41,8 +41,22 @@ const MOST: usize = 256;
 
 /// Words after which an expression that ended at a constant cannot go on.
 const ENDS: [&str; 16] = [
-    "and", "or", "order", "group", "limit", "offset", "for", "returning", "where", "from", "having", "then", "else",
-    "end", "union", "fetch",
+    "and",
+    "or",
+    "order",
+    "group",
+    "limit",
+    "offset",
+    "for",
+    "returning",
+    "where",
+    "from",
+    "having",
+    "then",
+    "else",
+    "end",
+    "union",
+    "fetch",
 ];
 
 impl<'a> Shape<'a> {
@@ -56,7 +70,10 @@ impl<'a> Shape<'a> {
         let mut reader = Reader::default();
         let mut tokens = Lexer::new(text).filter(|t| !t.as_ref().is_ok_and(|t| t.kind.is_comment()));
         let mut here = tokens.next()?.ok()?;
-        if !["select", "insert", "update", "delete"].iter().any(|w| here.is_word(text, w)) {
+        if !["select", "insert", "update", "delete"]
+            .iter()
+            .any(|w| here.is_word(text, w))
+        {
             return None;
         }
         loop {
@@ -264,10 +281,16 @@ mod tests {
         for (text, expected) in [
             ("SELECT a FROM t WHERE id = 42", &["42"][..]),
             ("SELECT a FROM t WHERE id=42;", &["42"]),
-            ("SELECT a FROM t WHERE n >= 1 AND s <> 'it''s' ORDER BY 1 LIMIT 10", &["1", "'it''s'"]),
+            (
+                "SELECT a FROM t WHERE n >= 1 AND s <> 'it''s' ORDER BY 1 LIMIT 10",
+                &["1", "'it''s'"],
+            ),
             ("select * from t where (id = 7) or (id = 8)", &["7", "8"]),
             ("SELECT a FROM t WHERE id IN (1, 2,'x')", &["1", "2", "'x'"]),
-            ("INSERT INTO t (a, b) VALUES (1, 'x'), (2, 'y') RETURNING 3", &["1", "'x'", "2", "'y'"]),
+            (
+                "INSERT INTO t (a, b) VALUES (1, 'x'), (2, 'y') RETURNING 3",
+                &["1", "'x'", "2", "'y'"],
+            ),
             ("UPDATE t SET a = 5, b = 'z' WHERE id = 9", &["5", "'z'", "9"]),
             ("DELETE FROM t WHERE id = /* here */ 1", &["1"]),
         ] {
@@ -319,7 +342,10 @@ mod tests {
     #[test]
     fn kinds_and_everything_else_tell_shapes_apart() {
         let key = |text| Shape::of(text).unwrap().key().to_owned();
-        assert_eq!(key("SELECT a FROM t WHERE id = 1"), key("SELECT a FROM t WHERE id = 22"));
+        assert_eq!(
+            key("SELECT a FROM t WHERE id = 1"),
+            key("SELECT a FROM t WHERE id = 22")
+        );
         for other in [
             "SELECT a FROM t WHERE id = '1'",
             "SELECT a FROM t WHERE id  = 1",
