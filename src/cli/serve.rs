@@ -85,7 +85,8 @@ pub(super) fn run(args: Args) -> Exit {
         .thread_stack_size(crate::sql::nesting::STACK)
         .build();
     let served = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
-        let journal = Journal::open(JournalConfig::new(&args.audit)).map_err(|error| format!("cannot write {}: {error}", args.audit.display()))?;
+        let journal = Journal::open(JournalConfig::new(&args.audit))
+            .map_err(|error| format!("cannot write {}: {error}", args.audit.display()))?;
         let (phase, watched) = watch::channel(Phase::Serving);
         let subject_key = session::keys::derive(&secret, "pgpurpose audit subject").to_vec();
         let shared = Arc::new(Shared {

@@ -12,8 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use crate::session::{self, Shared};
-use crate::sql::nesting::STACK;
+use crate::session::{self, STACK, Shared};
 
 use super::Client;
 

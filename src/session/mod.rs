@@ -55,6 +55,8 @@ use refusal::fatal;
 use responses::Responses;
 use settings::{Block, OutOfStep, Settings};
 
+/// The stack that a thread which serves sessions needs, in bytes.
+pub use crate::sql::nesting::STACK;
 pub use shared::{EXAMINED, Options, Phase, Plans, Rules, SecretSettings, Shared};
 
 /// How long the end of a session may take.
