@@ -165,7 +165,7 @@ impl Policy {
         columns: &[&str],
         now: OffsetDateTime,
     ) -> Result<TableDecision, Denial> {
-        let admission = self.matrix_admission(role, table, purpose, now)?;
+        let admission = self.matrix_admission(&role.name, Some(table), purpose, now)?;
         match self.decide(&admission, &table.name, columns) {
             Some(decision) => decision,
             // The table is one of the policy's own.
@@ -179,15 +179,18 @@ impl Policy {
         }
     }
 
-    /// Under `scope: one_subject` the subject is one of the table's own root.
-    fn matrix_admission(
+    /// An admission with reason and subject given. Under `scope: one_subject` the subject is one of the
+    /// table's own root.
+    pub(super) fn matrix_admission(
         &self,
-        role: &Role,
-        table: &TableRule,
+        role: &str,
+        table: Option<&TableRule>,
         purpose: &str,
         now: OffsetDateTime,
     ) -> Result<Admission<'_>, Denial> {
-        let own = self.subject_of_table(table).map(|subject| subject.root);
+        let own = table
+            .and_then(|table| self.subject_of_table(table))
+            .map(|subject| subject.root);
         let root = own.or_else(|| self.roots().next().map(|(root, _)| root));
         let declared = Declaration {
             purpose: Some(purpose.to_owned()),
@@ -198,7 +201,7 @@ impl Policy {
             }),
             actor: None,
         };
-        self.admit(&role.name, &declared, now)
+        self.admit(role, &declared, now)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod admit;
 mod decide;
+mod diff;
 mod lookup;
 mod matrix;
 mod model;
@@ -17,6 +18,7 @@ mod writing;
 pub(crate) use admit::nearest;
 pub use admit::{Admission, Declaration, Denial, PlanVariant};
 pub use decide::{ColumnDecision, Condition, Form, RowFilter, TableDecision};
+pub use diff::{Change, Changed, diff};
 pub use matrix::{Cell, Matrix, MatrixRow, MatrixTable};
 pub use model::{
     Assurance, AssuranceKind, BreakGlass, Category, ChildrenRule, ColumnRule, ConsentOnDenial, ConsentTable,

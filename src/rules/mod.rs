@@ -14,12 +14,12 @@ mod node;
 mod read;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::policy::Policy;
+use crate::policy::{Change, Policy};
 
 pub use diagnostic::{Diagnostic, DiagnosticCode, Diagnostics};
 
@@ -46,6 +46,23 @@ impl PolicySet {
     pub fn policies(&self) -> impl Iterator<Item = (Option<&str>, &Arc<Policy>)> {
         let named = self.named.iter().map(|(name, policy)| (Some(name.as_str()), policy));
         named.chain(self.others.iter().map(|policy| (None, policy)))
+    }
+
+    /// What other rules change at `now`, for each database that either set names; `None` stands for all
+    /// that none names. A database without rules is one that nobody can log in to. Databases for which
+    /// nothing changes are left out.
+    pub fn changes(&self, new: &Self, now: time::OffsetDateTime) -> Vec<(Option<String>, Vec<Change>)> {
+        let named: BTreeSet<&String> = self.named.keys().chain(new.named.keys()).collect();
+        let databases = named.into_iter().map(|name| Some(name.clone())).chain([None]);
+        let changes = databases.map(|database| {
+            let of = |set: &Self| match &database {
+                Some(name) => set.for_database(name),
+                None => set.others.clone(),
+            };
+            let changes = crate::policy::diff(of(self).as_deref(), of(new).as_deref(), now);
+            (database, changes)
+        });
+        changes.filter(|(_, changes)| !changes.is_empty()).collect()
     }
 
     /// SHA-256 over the names and contents of all files, hex.
