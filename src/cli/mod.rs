@@ -5,9 +5,11 @@ mod audit;
 mod catalog;
 mod check;
 mod config;
+mod database;
 mod explain;
 mod matrix;
 mod output;
+mod reload;
 pub mod rules_files;
 mod serve;
 

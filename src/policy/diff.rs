@@ -31,6 +31,29 @@ pub enum Changed {
     Writes(QualifiedName),
 }
 
+impl Changed {
+    /// What kind of thing: `rules`, `admission`, `column`, `rows`, `writes`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Rules(_) => "rules",
+            Self::Admission => "admission",
+            Self::Column(..) => "column",
+            Self::Rows(_) => "rows",
+            Self::Writes(_) => "writes",
+        }
+    }
+
+    /// Which one: a key of the rules, `schema.table.column`, a table; an admission has no name of its own.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Self::Rules(key) => Some((*key).to_owned()),
+            Self::Admission => None,
+            Self::Column(table, column) => Some(format!("{table}.{column}")),
+            Self::Rows(table) | Self::Writes(table) => Some(table.to_string()),
+        }
+    }
+}
+
 /// One difference between two policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -140,7 +163,7 @@ impl Comparing<'_> {
     /// Compares admissions; whether either side admits.
     fn admission(&mut self, role: &str, purpose: &str) -> bool {
         let now = self.now;
-        let side = |policy: &Policy| match policy.matrix_admission(role, None, purpose, now) {
+        let side = |policy: &Policy| match policy.assume(role, None, purpose, now) {
             Ok(admission) => (true, terms(&admission)),
             Err(denial) => (false, Side::new(denial.code.as_str().to_owned())),
         };
@@ -182,7 +205,7 @@ impl Comparing<'_> {
         let (before, after) = [self.old, self.new]
             .map(|policy| writes(policy, role, purpose, table, &columns, now))
             .into();
-        let sees_more = after.exceeds(&before);
+        let sees_more = !after.grants.is_empty() && after.exceeds(&before);
         self.note(whom, Changed::Writes(table.clone()), before.text, after.text, sees_more);
     }
 }
@@ -233,7 +256,7 @@ fn decide(
     now: OffsetDateTime,
 ) -> Released {
     let decided = policy
-        .matrix_admission(role, policy.tables.get(table), purpose, now)
+        .assume(role, policy.tables.get(table), purpose, now)
         .and_then(|admission| match policy.decide(&admission, table, columns) {
             Some(decision) => decision.map(Released::As),
             None => Ok(Released::Unclassified(policy.unclassified.table)),
@@ -480,7 +503,7 @@ fn writes(
     now: OffsetDateTime,
 ) -> Side {
     let mut side = Side::new(String::new());
-    if let Ok(admission) = policy.matrix_admission(role, policy.tables.get(table), purpose, now) {
+    if let Ok(admission) = policy.assume(role, policy.tables.get(table), purpose, now) {
         for (verb, name) in [
             (Verb::Insert, "insert"),
             (Verb::Update, "update"),

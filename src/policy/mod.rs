@@ -19,6 +19,7 @@ pub(crate) use admit::nearest;
 pub use admit::{Admission, Declaration, Denial, PlanVariant};
 pub use decide::{ColumnDecision, Condition, Form, RowFilter, TableDecision};
 pub use diff::{Change, Changed, diff};
+pub use lookup::Subject;
 pub use matrix::{Cell, Matrix, MatrixRow, MatrixTable};
 pub use model::{
     Assurance, AssuranceKind, BreakGlass, Category, ChildrenRule, ColumnRule, ConsentOnDenial, ConsentTable,
