@@ -19,7 +19,8 @@ use super::{
 /// What an entry of a diff is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Changed {
-    /// The rules as a whole: `mode`, `unclassified`, `functions`, `consent`, `contact`. Holds the key.
+    /// The rules as a whole: `mode`, `unclassified`, `functions`, `consent`, `contact`; `default_purpose` of a
+    /// role. Holds the key.
     Rules(&'static str),
     /// Whether the role may act for the purpose, and on which terms.
     Admission,
@@ -127,6 +128,7 @@ impl Comparing<'_> {
         let purposes: BTreeSet<&String> = self.old.purposes.keys().chain(self.new.purposes.keys()).collect();
         let tables: BTreeSet<&QualifiedName> = self.old.tables.keys().chain(self.new.tables.keys()).collect();
         for role in roles {
+            self.default_purpose(role);
             for purpose in &purposes {
                 if self.admission(role, purpose) {
                     for table in &tables {
@@ -139,11 +141,18 @@ impl Comparing<'_> {
     }
 
     /// Notes a difference, if there is one.
-    fn note(&mut self, whom: Option<(&str, &str)>, what: Changed, before: String, after: String, sees_more: bool) {
+    fn note(
+        &mut self,
+        whom: (Option<&str>, Option<&str>),
+        what: Changed,
+        before: String,
+        after: String,
+        sees_more: bool,
+    ) {
         if before != after {
             self.changes.push(Change {
-                role: whom.map(|(role, _)| role.to_owned()),
-                purpose: whom.map(|(_, purpose)| purpose.to_owned()),
+                role: whom.0.map(str::to_owned),
+                purpose: whom.1.map(str::to_owned),
                 what,
                 before,
                 after,
@@ -156,8 +165,18 @@ impl Comparing<'_> {
         for (key, text, more) in RULES {
             let sees_more = more(self.old, self.new);
             let (before, after) = (text(self.old), text(self.new));
-            self.note(None, Changed::Rules(key), before, after, sees_more);
+            self.note((None, None), Changed::Rules(key), before, after, sees_more);
         }
+    }
+
+    /// For which purpose a role acts that declares none.
+    fn default_purpose(&mut self, role: &str) {
+        let of = |policy: &Policy| policy.roles.get(role).and_then(|role| role.default_purpose.clone());
+        let (before, after) = (of(self.old), of(self.new));
+        let sees_more = after.is_some();
+        let text = |purpose: Option<String>| purpose.unwrap_or_else(|| "none".to_owned());
+        let what = Changed::Rules("default_purpose");
+        self.note((Some(role), None), what, text(before), text(after), sees_more);
     }
 
     /// Compares admissions; whether either side admits.
@@ -172,7 +191,7 @@ impl Comparing<'_> {
         // Why somebody is not admitted is no difference to anybody.
         if was || is {
             let what = Changed::Admission;
-            self.note(Some((role, purpose)), what, before.text, after.text, sees_more);
+            self.note((Some(role), Some(purpose)), what, before.text, after.text, sees_more);
         }
         was || is
     }
@@ -190,7 +209,7 @@ impl Comparing<'_> {
         let now = self.now;
         let decide = |policy: &Policy| decide(policy, role, purpose, table, &columns, now);
         let (before, after) = (decide(self.old), decide(self.new));
-        let whom = Some((role, purpose));
+        let whom = (Some(role), Some(purpose));
         for (index, column) in columns.iter().enumerate() {
             let (was, is) = (before.cell(index), after.cell(index));
             let what = Changed::Column(table.clone(), (*column).to_owned());
