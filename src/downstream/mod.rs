@@ -5,6 +5,7 @@
 pub mod authenticate;
 mod handshake;
 mod listener;
+mod workers;
 
 use std::io;
 use std::net::SocketAddr;
@@ -196,6 +197,15 @@ impl Sender {
     /// Something may leave now, or waits inside TLS to do so.
     pub fn has_to_send(&self) -> bool {
         self.sendable() > 0 || !self.socket.is_flushed()
+    }
+
+    /// Something may leave, and not as a small piece with more to follow as soon as a record is written.
+    pub fn is_worth_sending(&self) -> bool {
+        let has_much = match self.released {
+            Some(released) => released >= READ_SIZE,
+            None => !self.buffer.is_empty(),
+        };
+        has_much || !self.socket.is_flushed()
     }
 
     /// Writes some of what may leave. Safe to drop half-way.

@@ -60,6 +60,8 @@ use refusal::fatal;
 use responses::Responses;
 use settings::{Block, OutOfStep, Settings};
 
+/// The stack that a thread which serves sessions needs, in bytes.
+pub use crate::sql::nesting::STACK;
 pub use shared::{EXAMINED, Options, Phase, Plans, Rules, SecretSettings, Shared};
 
 /// How long the end of a session may take.
@@ -279,8 +281,9 @@ impl Session {
             self.client.sender.discard_held();
             self.client.sender.buffer.clear();
         }
+        self.release()?;
         let held = self.client.sender.waits_for();
-        let can_send = self.client.sender.has_to_send();
+        let can_send = self.client.sender.is_worth_sending();
         let must_write = !self.upstream.sender.is_idle();
         let may_listen = !self.leaving
             && self.upstream.sender.pending() < HIGH_WATER
@@ -314,6 +317,17 @@ impl Session {
                 let message = "terminating connection due to idle-session timeout";
                 return Err(End::Fatal(fatal("57P05", message)));
             }
+        }
+        Ok(())
+    }
+
+    /// Lets go what waited for records that are written by now.
+    fn release(&mut self) -> Result<(), End> {
+        while let Some(ticket) = self.client.sender.waits_for()
+            && let Some(outcome) = self.shared.journal.outcome(ticket)
+        {
+            outcome?;
+            self.client.sender.is_written();
         }
         Ok(())
     }
