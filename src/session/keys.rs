@@ -45,6 +45,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fifty_purposes_fit_into_a_start_up_packet() {
+        let all = (0..50).flat_map(|n| key_settings(&pseudonym_setting(&format!("purpose.number_{n}")), &[n; 32]));
+        let length: usize = all.map(|(name, value)| name.len() + value.len() + 2).sum();
+        assert!(length < 9_500, "{length} bytes");
+    }
+
+    #[test]
     fn keys_differ_by_use_and_by_secret() {
         let key = derive(b"secret", "a");
         assert_eq!(key, derive(b"secret", "a"));
