@@ -63,9 +63,8 @@ impl Asked {
     }
 
     fn set(&mut self, name: String, value: String) -> Result<(), ErrorFields> {
-        match name.as_str() {
-            "standard_conforming_strings" => return check_strings(&value),
-            _ => {}
+        if name == "standard_conforming_strings" {
+            return check_strings(&value);
         }
         lists::may_set(&name, &value).map_err(|reason| {
             let message = format!("setting \"{name}\" cannot be given at start-up through this proxy");
