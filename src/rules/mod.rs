@@ -14,6 +14,7 @@ mod merge;
 mod node;
 mod read;
 mod render;
+mod shape;
 mod source;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use crate::policy::{Place, Policy};
 pub use code::{DiagnosticCode, Severity};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use render::uri_path;
+pub use shape::json_schema;
 
 use document::Document;
 use source::{Source, Span};
