@@ -100,7 +100,12 @@ pub(super) fn invalid(span: &Span, message: impl Into<String>) -> Diagnostic {
 pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Diagnostics) -> Option<&'n [Node]> {
     match &node.value {
         Value::Seq(items) => Some(items),
-        Value::Null | Value::Scalar(_) | Value::Map(_) => {
+        Value::Scalar(scalar) => {
+            let help = format!("write [{}]", scalar.text);
+            findings.push(wrong_type(node, what, "a list").help(help));
+            None
+        }
+        Value::Null | Value::Map(_) => {
             findings.push(wrong_type(node, what, "a list"));
             None
         }

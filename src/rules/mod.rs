@@ -16,6 +16,7 @@ mod read;
 mod render;
 mod shape;
 mod source;
+mod syntax;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

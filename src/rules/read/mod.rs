@@ -12,7 +12,7 @@ use super::diagnostic::{Diagnostic, DiagnosticCode, Diagnostics};
 use super::document::Document;
 use super::fields::{Fields, choice, dotted, entries, invalid, is_dotted_name, list, number, scalar, text, texts};
 use super::node::{Node, Value};
-use super::shape;
+use super::shape::{self, Shape};
 use super::source::{Sp, Span};
 use choices::MODES;
 
@@ -88,6 +88,10 @@ fn named<T>(
     let found = fields.get(section).and_then(|node| entries(node, section, findings));
     let mut result: Vec<(Sp<String>, T)> = Vec::new();
     for (key, node) in found.unwrap_or_default() {
+        if let Some(finding) = misplaced(section, key, node) {
+            findings.push(finding);
+            continue;
+        }
         let twice = result.iter().any(|(earlier, _)| earlier.value == key.value);
         match read(key, node, findings) {
             Some(entry) if !twice => result.push((key.clone(), entry)),
@@ -96,6 +100,20 @@ fn named<T>(
         }
     }
     result
+}
+
+/// A key of an entry that stands beside the entries: not indented deep enough.
+fn misplaced(section: &str, key: &Sp<String>, node: &Node) -> Option<Diagnostic> {
+    let shape = shape::FILE.key(section).map(|key| &key.shape)?;
+    let Shape::Named(_, Shape::Map(entry)) = shape else {
+        return None;
+    };
+    let of_an_entry = entry.key(&key.value).is_some() && !matches!(node.value, Value::Map(_));
+    of_an_entry.then(|| {
+        let message = format!("`{}` is a key of {}, not one of `{section}`", key.value, entry.what);
+        let finding = Diagnostic::new(DiagnosticCode::UnknownKey, &key.span, message);
+        finding.help("indent it below the name that it belongs to")
+    })
 }
 
 /// A list of entries.
@@ -158,7 +176,11 @@ fn check_dotted(key: &Sp<String>, what: &str, findings: &mut Diagnostics) -> Opt
         "`{}` is not a name of {what}: dotted words of letters, digits and _",
         key.value
     );
-    findings.push(Diagnostic::new(DiagnosticCode::InvalidValue, &key.span, message));
+    let finding = Diagnostic::new(DiagnosticCode::InvalidValue, &key.span, message);
+    findings.push(match key.value.contains(':') {
+        true => finding.help("put a space behind the colon"),
+        false => finding,
+    });
     None
 }
 

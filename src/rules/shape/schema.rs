@@ -1,6 +1,6 @@
 //! The JSON Schema of rules files, for editors: made from the table of keys, so that it accepts what
 //! reading accepts. What it cannot say: names that must be declared elsewhere, keys given twice, and
-//! that a key with nothing behind it is a slip (which YAML reads as null).
+//! that a key with nothing behind it is a slip (which YAML reads as null), which signs beyond ASCII are letters.
 
 use serde_json::{Map, Value, json};
 
@@ -167,7 +167,8 @@ fn formed(form: Form) -> Value {
 fn pattern(form: Form) -> Option<String> {
     // Of a name with dots between words; a word in double quotes may hold dots.
     let word = r#"("[^"]+"|[^".][^.]*)"#;
-    let letters = r"[\p{Alphabetic}\p{N}_][\p{Alphabetic}\p{N}_-]*";
+    // Not all engines know classes of Unicode: whatever is beyond ASCII passes for a letter.
+    let letters = r"[^\x00-/:-@\[-^`{-\x7f][^\x00-,./:-@\[-^`{-\x7f]*";
     Some(match form {
         Form::Any => return None,
         Form::Dotted => format!(r"^{letters}(\.{letters})*$"),
