@@ -164,7 +164,8 @@ fn the_schema_accepts_the_files_that_reading_accepts() {
         .for_each(|folder| rules_files(&root.join(folder), &mut files));
     let (mut accepted, mut refused) = (0, 0);
     for file in files {
-        let Some((value, minded)) = minded(&std::fs::read_to_string(&file).unwrap()) else {
+        let text = std::fs::read(&file).unwrap();
+        let Some((value, minded)) = minded(&String::from_utf8_lossy(&text)) else {
             continue;
         };
         assert_eq!(
