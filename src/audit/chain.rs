@@ -31,7 +31,8 @@ impl Digest {
         Some(Self(bytes))
     }
 
-    fn write_hex(&self, out: &mut Vec<u8>) {
+    /// Appends the 64 digits.
+    pub(super) fn write_hex(&self, out: &mut Vec<u8>) {
         for byte in self.0 {
             out.push(hex_char(byte >> 4));
             out.push(hex_char(byte & 15));
@@ -91,7 +92,7 @@ pub fn seal(out: &mut Vec<u8>, head: Head, body: &[u8]) -> Head {
     let seq = head.seq.saturating_add(1);
     let start = out.len();
     out.extend_from_slice(SEQ);
-    out.extend_from_slice(seq.to_string().as_bytes());
+    super::canonical::decimal(out, seq);
     out.extend_from_slice(body);
     out.extend_from_slice(PREV);
     head.hash.write_hex(out);

@@ -179,7 +179,7 @@ impl Examination<'_> {
             .any(|d| d.decision.as_ref().is_some_and(|d| d.protected));
         let statement = PlannedStatement {
             command: self.statement.command.clone(),
-            facts,
+            facts: facts.into(),
             writes: resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_))),
             protected,
             hidden_origins,

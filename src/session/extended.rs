@@ -188,7 +188,7 @@ impl Session {
         let stamp = &self.rules.stamp;
         let Ok((recorded, ticket)) = self
             .trail
-            .statement(&planned.plan.verified, &request, facts, stamp, cursor)
+            .statement(&planned.plan.verified, &request, &facts, stamp, cursor)
         else {
             self.fail_extended(&audit_unavailable());
             return Ok(());
@@ -371,7 +371,7 @@ impl Session {
     }
 
     fn refuse_parse(&mut self, name: &str, refusal: &Refusal, text: Option<&Text>, request: &Request<'_>) {
-        let (recorded, _) = self.trail.refused(request, (*refusal.facts).clone(), &self.rules.stamp);
+        let (recorded, _) = self.trail.refused(request, &refusal.facts, &self.rules.stamp);
         self.send_failing_parse(name, &recorded, refusal, text);
     }
 
@@ -382,7 +382,7 @@ impl Session {
     }
 
     fn refuse_extended(&mut self, refusal: &Refusal, text: Option<&Text>, request: &Request<'_>) {
-        let (recorded, _) = self.trail.refused(request, (*refusal.facts).clone(), &self.rules.stamp);
+        let (recorded, _) = self.trail.refused(request, &refusal.facts, &self.rules.stamp);
         self.send_failing_parse(NEVER, &recorded, refusal, text);
     }
 

@@ -67,7 +67,7 @@ fn try_journal(folder: &Folder, rotate_bytes: u64) -> io::Result<Journal> {
 pub(crate) fn record(journal: &Journal, how_many: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
     for _ in 0..how_many {
-        let (_, ticket) = journal.refuse(statement_event()).expect("available");
+        let (_, ticket) = journal.refuse(&statement_event()).expect("available");
         runtime.block_on(journal.written(ticket)).expect("written");
     }
 }
@@ -237,9 +237,9 @@ fn a_file_that_somebody_else_writes_stops_statements_until_it_is_moved_away() {
     ] {
         meddle(&folder.file()).expect("meddled");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
-        let (_, ticket) = journal.refuse(statement_event()).expect("not known to fail yet");
+        let (_, ticket) = journal.refuse(&statement_event()).expect("not known to fail yet");
         assert!(runtime.block_on(journal.written(ticket)).is_err());
-        assert!(journal.refuse(statement_event()).is_err());
+        assert!(journal.refuse(&statement_event()).is_err());
         std::fs::rename(folder.file(), folder.0.join("evidence")).expect("moved");
         while !journal.is_available() {
             std::thread::yield_now();
