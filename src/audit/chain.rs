@@ -201,6 +201,12 @@ pub enum Fault {
         /// Its number.
         seq: u64,
     },
+    /// A checkpoint whose signature does not hold.
+    #[error("forged: checkpoint {seq} is not a signature of the expected key over the record before it")]
+    Forged {
+        /// Its number.
+        seq: u64,
+    },
     /// The last line does not end.
     #[error("torn: the last line does not end ({bytes} bytes), its writing was cut off")]
     Torn {
@@ -223,6 +229,7 @@ impl Fault {
             Self::Missing { .. } | Self::DoesNotFollow { .. } | Self::FalseStart { .. } => true,
             Self::NotARecord
             | Self::Changed { .. }
+            | Self::Forged { .. }
             | Self::OutOfOrder { .. }
             | Self::Torn { .. }
             | Self::Undecodable

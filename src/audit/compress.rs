@@ -35,7 +35,12 @@ pub(super) fn compress(path: &Path) -> io::Result<()> {
     let part = files::beside(path, ".gz.part");
     let mut plain = File::open(path)?;
     let mut options = OpenOptions::new();
-    let target = options.write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    let target = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&part)?;
     let mut gzip = GzEncoder::new(target, Compression::default());
     let written = io::copy(&mut plain, &mut gzip).and_then(|_| gzip.finish()?.sync_all());
     if let Err(error) = written {
@@ -54,5 +59,9 @@ pub(super) fn compress(path: &Path) -> io::Result<()> {
 /// Those of the system.
 pub(super) fn left_over(path: &Path) -> io::Result<Vec<PathBuf>> {
     let rotated = files::rotated(path)?;
-    Ok(rotated.into_iter().filter(|file| !file.compressed).map(|file| file.path).collect())
+    Ok(rotated
+        .into_iter()
+        .filter(|file| !file.compressed)
+        .map(|file| file.path)
+        .collect())
 }

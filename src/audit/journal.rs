@@ -21,8 +21,12 @@ use super::desk::{Desk, Ways};
 use super::event::{Event, Recovery, StatementEvent};
 use super::feed::{Feed, WrittenRecord};
 use super::queue::{AuditUnavailable, Queue, Ticket};
+use super::sink;
 use super::storage;
 use super::writer::{Manner, Start, Writer};
+
+/// How long a sink may take for what it was given before the end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// When an event counts as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +96,7 @@ struct Shared {
     /// Gone when the journal is closed, so that followers see the end.
     feed: Mutex<Option<Feed>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    sinks: Mutex<Vec<sink::Running>>,
 }
 
 impl Journal {
@@ -157,6 +162,7 @@ impl Journal {
                 desk,
                 feed: Mutex::new(Some(feed)),
                 threads: Mutex::new(threads?),
+                sinks: Mutex::default(),
             }),
         })
     }
@@ -228,6 +234,18 @@ impl Journal {
         feed.as_ref().map_or_else(|| Feed::new().follow(), Feed::follow)
     }
 
+    /// Gives records from now on to a sink as well, all or only checkpoints.
+    ///
+    /// # Errors
+    /// The sink cannot be opened.
+    pub fn pour(&self, target: &sink::Target, only_checkpoints: bool) -> io::Result<()> {
+        let desk = Arc::clone(&self.shared.desk);
+        let sink = sink::open(target, only_checkpoints, self.follow(), desk)?;
+        let mut sinks = self.shared.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        sinks.push(sink);
+        Ok(())
+    }
+
     /// As far as is known, events can be written.
     pub fn is_available(&self) -> bool {
         self.shared.desk.queue.is_available()
@@ -255,7 +273,10 @@ impl Shared {
             // A writer that panicked has refused all that waited, and there is nothing to add.
             let _ = thread.join();
         }
+        drop(threads);
         self.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        sinks.drain(..).for_each(|sink| sink.wait(LAST_WORDS));
     }
 }
 

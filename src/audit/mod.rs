@@ -22,6 +22,7 @@ mod journal;
 pub mod query;
 mod queue;
 pub mod reader;
+pub mod sink;
 mod storage;
 mod trace;
 mod writer;

@@ -367,9 +367,14 @@ impl First {
         file.seek(SeekFrom::Start(0))?;
         let mut start = Vec::new();
         file.take(80).read_to_end(&mut start)?;
-        let Some(seq) = Link::seq_of(&start) else { return Ok(None) };
+        let Some(seq) = Link::seq_of(&start) else {
+            return Ok(None);
+        };
         let start = String::from_utf8_lossy(&start);
-        let time = start.split("\"time\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        let time = start
+            .split("\"time\":\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
         let time = time.and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
         Ok(Some(Self { seq, time }))
     }

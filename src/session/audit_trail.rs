@@ -58,12 +58,7 @@ impl Trail {
     }
 
     /// A statement that is refused. What stands in its place may be sent whatever the journal says.
-    pub fn refused(
-        &self,
-        request: &Request<'_>,
-        facts: &Facts,
-        policy: &PolicyStamp,
-    ) -> (Recorded, Option<Ticket>) {
+    pub fn refused(&self, request: &Request<'_>, facts: &Facts, policy: &PolicyStamp) -> (Recorded, Option<Ticket>) {
         let facts = SharedFacts::from(facts.clone());
         match self.journal.refuse(&self.event(request, &facts, policy, None)) {
             Ok((recorded, ticket)) => (recorded, Some(ticket)),

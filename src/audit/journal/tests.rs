@@ -371,14 +371,18 @@ fn a_queue_that_is_full_refuses_statements_before_notes_and_tells_of_it() {
     let (_, ticket) = journal.record(text(), &statement_event()).expect("room again");
     assert_eq!(wait(journal.written(ticket)), Ok(()));
     journal.close();
-    let overflow = fake
+    let told: Vec<_> = fake
         .events()
         .into_iter()
-        .find(|event| event["event"] == "recovered")
-        .expect("told");
-    assert_eq!(overflow["cause"], "overflow");
-    assert_eq!(overflow["lost"], lost);
-    assert_eq!(overflow["refused"], 1);
+        .filter(|e| e["event"] == "recovered")
+        .collect();
+    assert!(told.iter().all(|event| event["cause"] == "overflow"));
+    let sum = |key: &str| {
+        told.iter()
+            .map(|event| event[key].as_u64().expect("a number"))
+            .sum::<u64>()
+    };
+    assert_eq!((sum("lost"), sum("refused")), (lost as u64, 1));
 }
 
 #[test]
@@ -446,4 +450,120 @@ fn a_follower_that_sleeps_holds_up_nobody_and_learns_what_it_missed() {
     };
     assert_eq!(missed, extra as u64 + 1);
     assert_eq!(follower.blocking_recv().expect("the rest").seq, missed + 1);
+}
+
+#[test]
+fn whoever_waits_writes_and_the_watermark_is_right_for_each() {
+    let fake = Fake::new();
+    let journal = start(&fake, |config| config.durability = Durability::System);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for i in 0..200 {
+                    let (_, ticket) = journal.record(text(), &statement_event()).expect("available");
+                    if i % 2 == 0 {
+                        journal.help();
+                    }
+                    wait(journal.written(ticket)).expect("written");
+                    let id = ticket.id().to_string();
+                    let there = fake.set(|disk| disk.bytes.windows(id.len()).rev().any(|w| w == id.as_bytes()));
+                    assert!(there, "written before it is said to be");
+                    journal.note(completed(ticket));
+                }
+            });
+        }
+    });
+    journal.close();
+    assert_eq!(fake.lines().len(), 8 * 200 * 2 + 1);
+    assert_eq!(fake.set(|disk| disk.syncs), 0);
+}
+
+#[test]
+fn a_failure_in_place_refuses_keeps_whole_records_and_recovers() {
+    let fake = Fake::new();
+    let journal = start(&fake, |config| config.durability = Durability::System);
+    let (_, first) = journal.record(text(), &statement_event()).expect("available");
+    assert_eq!(wait(journal.written(first)), Ok(()));
+    fake.set(|disk| disk.room = disk.bytes.len() + 100);
+    let (_, second) = journal
+        .record(text(), &statement_event())
+        .expect("not known to fail yet");
+    assert_eq!(wait(journal.written(second)), Err(AuditUnavailable));
+    assert!(journal.record(text(), &statement_event()).is_err(), "refused at once");
+    journal.note(completed(first));
+    fake.set(|disk| disk.room = usize::MAX);
+    until("available again", || journal.is_available());
+    let (_, third) = journal.record(text(), &statement_event()).expect("available");
+    assert_eq!(wait(journal.written(third)), Ok(()));
+    journal.close();
+    assert_eq!(
+        fake.names(),
+        ["statement", "recovered", "completed", "statement", "stop"]
+    );
+}
+
+#[test]
+fn nobody_waits_for_a_write_that_hangs_and_it_recovers_by_itself() {
+    for durability in [Durability::Disk, Durability::System] {
+        let fake = Fake::new();
+        let journal = start(&fake, |config| {
+            config.durability = durability;
+            config.patience = Duration::from_millis(20);
+        });
+        fake.set(|disk| disk.held = true);
+        let (_, first) = journal
+            .record(text(), &statement_event())
+            .expect("not known to hang yet");
+        std::thread::scope(|scope| {
+            // In place, whoever waits is who hangs; another sees to it that nobody else does.
+            let waits = scope.spawn(|| wait(journal.written(first)));
+            until("given up", || !journal.is_available());
+            assert!(journal.record(text(), &statement_event()).is_err(), "refused at once");
+            let note = journal.note(completed(first));
+            assert_eq!(wait(journal.written(note)), Err(AuditUnavailable), "nobody waits");
+            fake.set(|disk| disk.held = false);
+            assert_eq!(
+                waits.join().expect("no panic"),
+                Err(AuditUnavailable),
+                "what failed stays so"
+            );
+        });
+        until("available again", || journal.is_available());
+        let (_, second) = journal.record(text(), &statement_event()).expect("available");
+        assert_eq!(wait(journal.written(second)), Ok(()));
+        journal.close();
+        let names = fake.names();
+        assert_eq!(names.iter().filter(|name| *name == "completed").count(), 1, "{names:?}");
+        let told = fake.events().into_iter().find(|event| event["cause"] == "overflow");
+        assert_eq!(told.expect("told")["refused"], 1);
+    }
+}
+
+#[test]
+fn checkpoints_come_by_number_by_time_and_at_the_end() {
+    let by = |records, after| {
+        let fake = Fake::new();
+        let journal = start(&fake, |config| {
+            config.signer = Some(Signer::from_seed(&[7; 32]));
+            config.checkpoint_records = records;
+            config.checkpoint_after = after;
+        });
+        for _ in 0..10 {
+            let (_, ticket) = journal.record(text(), &statement_event()).expect("available");
+            wait(journal.written(ticket)).expect("written");
+        }
+        (fake, journal)
+    };
+    let (fake, journal) = by(3, Duration::MAX);
+    journal.close();
+    let names = fake.names();
+    let at: Vec<usize> = (0..names.len()).filter(|&i| names[i] == "checkpoint").collect();
+    assert_eq!(at, [3, 7, 11, 14]);
+    let (fake, journal) = by(u64::MAX, Duration::from_millis(1));
+    until("a checkpoint over all", || {
+        fake.names().last().is_some_and(|name| name == "checkpoint")
+    });
+    let before = fake.names().len();
+    journal.close();
+    assert_eq!(fake.names()[before..], ["stop", "checkpoint"]);
 }
