@@ -295,4 +295,6 @@ impl Summary {
 }
 
 #[cfg(test)]
+mod tampering_tests;
+#[cfg(test)]
 mod tests;

@@ -391,4 +391,4 @@ fn not_continued(fault: &Fault) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

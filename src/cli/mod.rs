@@ -6,6 +6,7 @@ mod audit_settings;
 mod catalog;
 mod check;
 mod config;
+mod database;
 mod explain;
 mod matrix;
 mod output;

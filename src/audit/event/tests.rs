@@ -115,10 +115,10 @@ fn a_statement_is_written_field_by_field_in_the_published_order() {
     );
 }
 
-#[test]
-fn all_other_events() {
+/// All events but statements and those that end them, and how each ends as JSON.
+pub(crate) fn other_events() -> Vec<(Event, &'static str)> {
     let session = session_facts();
-    let cases = [
+    vec![
         (Event::Start { version: "1.0" }, r#""version":"1.0""#),
         (Event::Stop, r#""id":"00000000-0000-0000-0000-00000000000b""#),
         (
@@ -178,6 +178,27 @@ fn all_other_events() {
             ),
         ),
         (
+            Event::Recovered(Recovery::Torn { bytes: 17 }),
+            r#""cause":"torn","torn_bytes":17"#,
+        ),
+        (Event::Recovered(Recovery::FileGone), r#""cause":"file_gone""#),
+        (
+            Event::Stopped {
+                session: session_facts(),
+                of: None,
+                table: 16_401,
+                column: 3,
+            },
+            r#""of":null,"cause":"hidden_column_came_back_raw","table_oid":16401,"column_number":3"#,
+        ),
+        (
+            Event::SinkDropped {
+                sink: "syslog+udp://127.0.0.1:514".into(),
+                records: 9,
+            },
+            r#""sink":"syslog+udp://127.0.0.1:514","records":9"#,
+        ),
+        (
             Event::Recovered(Recovery::WriteFailed {
                 error: "No space left on device".into(),
                 since: TIME,
@@ -186,7 +207,12 @@ fn all_other_events() {
             }),
             r#""cause":"write_failed","error":"No space left on device","since":"2026-11-24T06:41:05.000120Z","refused":3,"lost":0"#,
         ),
-    ];
+    ]
+}
+
+#[test]
+fn all_other_events() {
+    let cases = other_events();
     for (event, end) in cases {
         let body = body(&event);
         assert!(body.ends_with(end), "{body}");

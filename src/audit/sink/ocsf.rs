@@ -185,7 +185,7 @@ fn control(kind: &str, outcome: Option<&str>, refused: bool) -> (Caption, Captio
         ("stopped", _) => ((2, "Denied"), (6, "Dropped")),
         (_, _) if refused => ((2, "Denied"), (2, "Blocked")),
         (_, Some("error")) => ((0, "Unknown"), (0, "Unknown")),
-        (_, Some("mask" | "filter" | "gap")) => ((99, "Modified"), (11, "Corrected")),
+        (_, Some("mask" | "filter" | "gap")) => ((4, "Modified"), (11, "Corrected")),
         (_, _) => ((1, "Allowed"), (1, "Allowed")),
     }
 }
