@@ -10,6 +10,7 @@
 //! an answer says so, and a message that could depend on an answer under way waits for it.
 
 mod audit_trail;
+mod authentication;
 mod break_glass;
 mod client;
 mod core;
@@ -17,6 +18,7 @@ mod errors;
 mod extended;
 mod in_force;
 pub mod keys;
+pub mod limits;
 mod login;
 mod names;
 mod planning;
@@ -36,17 +38,20 @@ mod text;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::audit::AuditUnavailable;
 use crate::downstream::{self, Client, Opening};
+use crate::tls;
 use crate::upstream::{self, Upstream, UpstreamError};
 use crate::wire::{ErrorFields, ProtocolError};
 
 use audit_trail::Trail;
 use break_glass::Glass;
 use in_force::InForce;
+use limits::Counted;
 use login::{Failed, LoggedIn};
 use names::Names;
 use prepared::{Portal, Prepared};
@@ -149,30 +154,45 @@ struct Session {
 }
 
 /// Serves one connection, from its first packet to its end.
-pub async fn run(mut client: Client, shared: Arc<Shared>) {
-    let opened = timeout(shared.options.login_timeout, enter(&mut client, &shared)).await;
-    match opened {
-        Ok(Ok(Some(logged_in))) => Session::new(client, shared, logged_in).live().await,
-        Ok(Ok(None) | Err(Failed::Gone)) => {}
-        Ok(Err(Failed::Tell(fields))) => client.sender.fatal(&fields).await,
+pub async fn run(socket: TcpStream, shared: Arc<Shared>, mut counted: Counted) {
+    let entered = timeout(shared.options.login_timeout, enter(socket, &shared, &mut counted)).await;
+    match entered {
+        Ok(Ok(Some((client, logged_in)))) => Session::new(*client, shared, logged_in).live().await,
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a connection broke before it began"),
         // PostgreSQL hangs up without a word when authentication takes too long.
         Err(_) => {}
     }
 }
 
 /// `None`: there is no session to serve.
-async fn enter(client: &mut Client, shared: &Shared) -> Result<Option<LoggedIn>, Failed> {
-    match downstream::open(client).await? {
-        Opening::Startup(startup) => login::login(client, &startup, shared).await.map(Some),
+async fn enter(
+    socket: TcpStream,
+    shared: &Shared,
+    counted: &mut Counted,
+) -> std::io::Result<Option<(Box<Client>, LoggedIn)>> {
+    tls::keep_alive(&socket, shared.options.keep_alive)?;
+    let tls = shared.options.tls.load_full();
+    match downstream::open(Client::new(socket)?, tls.as_deref()).await? {
+        Opening::Startup(mut client, startup) => match login::login(&mut client, &startup, shared, counted).await {
+            Ok(logged_in) => Ok(Some((client, logged_in))),
+            Err(Failed::Tell(fields)) => {
+                client.sender.fatal(&fields).await;
+                Ok(None)
+            }
+            Err(Failed::Gone) => Ok(None),
+        },
         Opening::Cancel { process, secret } => {
-            let address = &shared.options.upstream;
-            if let Err(error) = upstream::cancel(address, process, secret).await {
+            if let Err(error) = upstream::cancel(&shared.options.server, process, &secret).await {
                 tracing::debug!(%error, "a cancel request came to nothing");
             }
             Ok(None)
         }
         Opening::Nothing => Ok(None),
-        Opening::Refused(error) => Err(Failed::Tell(fatal("0A000", error.to_string()))),
+        Opening::Refused(mut client, error) => {
+            client.sender.fatal(&fatal("0A000", error.to_string())).await;
+            Ok(None)
+        }
     }
 }
 
@@ -234,7 +254,7 @@ impl Session {
 
     /// What is still to be written to the client, each row behind its record.
     async fn last_answers(&mut self) -> Result<(), End> {
-        while !self.gone && !self.client.sender.buffer.is_empty() {
+        while !self.gone && (!self.client.sender.buffer.is_empty() || self.client.sender.has_to_send()) {
             if self.client.sender.write_all().await.is_err() {
                 break;
             }
@@ -268,10 +288,12 @@ impl Session {
         self.release()?;
         let held = self.client.sender.waits_for();
         let can_send = self.client.sender.is_worth_sending();
+        let must_write = !self.upstream.sender.is_idle();
         let may_listen = !self.leaving
             && self.upstream.sender.pending() < HIGH_WATER
             && self.client.receiver.buffer.len() < self.wanted();
         let has_room = self.client.sender.buffer.len() < HIGH_WATER;
+        let is_idle = self.is_at_rest() && self.settings.block() == Block::None;
         tokio::select! {
             biased;
             written = self.client.sender.write_some(), if can_send => {
@@ -280,10 +302,10 @@ impl Session {
                     self.leave();
                 }
             }
-            written = self.upstream.sender.write_some(), if self.upstream.sender.pending() > 0 => written?,
+            written = self.upstream.sender.write_some(), if must_write => written?,
             filled = self.upstream.receiver.fill(), if has_room => match filled {
                 Ok(()) => {}
-                Err(UpstreamError::Closed) if self.leaving => return Err(End::Quiet),
+                Err(UpstreamError::Closed | UpstreamError::Io(_)) if self.leaving => return Err(End::Quiet),
                 Err(error) => return Err(error.into()),
             },
             filled = self.client.receiver.fill(), if may_listen => match filled {
@@ -295,6 +317,10 @@ impl Session {
                 self.client.sender.is_written();
             }
             _ = self.phase.changed() => {}
+            () = silence(self.shared.options.idle_timeout), if is_idle => {
+                let message = "terminating connection due to idle-session timeout";
+                return Err(End::Fatal(fatal("57P05", message)));
+            }
         }
         Ok(())
     }
@@ -348,6 +374,14 @@ impl Session {
     fn own_name(&mut self) -> String {
         self.named += 1;
         format!("pgpurpose_{}", self.named)
+    }
+}
+
+/// Ends when nothing has happened for so long; never, if there is no such time.
+async fn silence(longest: Option<Duration>) {
+    match longest {
+        Some(longest) => sleep(longest).await,
+        None => std::future::pending().await,
     }
 }
 

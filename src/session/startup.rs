@@ -5,10 +5,13 @@
 use crate::catalog::lists;
 use crate::policy::Policy;
 use crate::wire::ErrorFields;
-use crate::wire::startup::Startup;
+use crate::wire::startup::{self, Startup};
 
 use super::refusal::fatal;
 use super::settings::{Followed, Setting, Source};
+
+/// Length, version and the last byte of a start-up packet.
+const STARTUP_OVERHEAD: usize = 9;
 
 /// Who logs in where, as the client said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +102,14 @@ impl Asked {
     }
 
     /// The parameters for the server: ours last, so that they hold.
-    pub fn parameters(&self, policy: &Policy, secrets: Vec<(String, String)>) -> Vec<(String, String)> {
+    ///
+    /// # Errors
+    /// More than PostgreSQL reads at start-up: it would hang up without a word.
+    pub fn parameters(
+        &self,
+        policy: &Policy,
+        secrets: Vec<(String, String)>,
+    ) -> Result<Vec<(String, String)>, ErrorFields> {
         let mut all = vec![
             ("user".to_owned(), self.user.clone()),
             ("database".to_owned(), self.database.clone()),
@@ -115,7 +125,18 @@ impl Asked {
         ours("pgpurpose.version", env!("CARGO_PKG_VERSION"));
         ours("pgpurpose.policy", &format!("{} {}", policy.revision, policy.sha256));
         all.extend(secrets);
-        all
+        let length: usize = all.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        match length + STARTUP_OVERHEAD <= startup::LIMIT {
+            true => Ok(all),
+            false => Err(fatal(
+                "54000",
+                "the session needs more settings than PostgreSQL reads at start-up",
+            )
+            .with(
+                b'H',
+                "grant the role fewer purposes with keyed masks, or send fewer settings",
+            )),
+        }
     }
 }
 
@@ -204,7 +225,7 @@ mod tests {
 
     fn read(parameters: &[(&str, &str)]) -> Result<Asked, String> {
         let startup = Startup {
-            newer: false,
+            protocol: crate::wire::startup::PROTOCOL_3_0,
             protocol_options: vec![],
             parameters: parameters.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect(),
         };
