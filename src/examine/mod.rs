@@ -10,9 +10,10 @@ mod session;
 use std::ops::Range;
 
 use crate::catalog::Function;
-use crate::pipeline::{Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Refusal, Standing};
+use crate::pipeline::{Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Prepares, Refusal, Standing};
 use crate::policy::{Admission, Code, Denial, Form};
 use crate::rewrite::edit::Edits;
+use crate::rewrite::query_span::QueryTokens;
 use crate::rewrite::plan::{Planned, Planner, Refused};
 use crate::rewrite::released::Gap;
 use crate::rewrite::{aggregate, rows, write_checks};
@@ -27,6 +28,7 @@ struct Examination<'a> {
     tokens: &'a [Token],
     statement: &'a ParsedStatement,
     context: &'a Context<'a>,
+    parameters: &'a [u32],
 }
 
 /// Plans a message.
@@ -49,6 +51,7 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
             tokens: &tokens,
             statement,
             context,
+            parameters: &parsed.parameters,
         };
         let (planned, edits) = examination.run()?;
         all.edits.extend(edits.edits.iter().cloned());
@@ -125,6 +128,7 @@ impl Examination<'_> {
             catalog: self.context.catalog,
             search_path: self.context.search_path,
             allowed: &allowed,
+            parameters: self.parameters,
         };
         let resolved = resolve(self.statement, env).map_err(|p| self.problem(p))?;
         self.second_reading(&resolved)?;
@@ -184,8 +188,23 @@ impl Examination<'_> {
             protected,
             hidden_origins,
             max_rows,
+            prepares: self.prepares(&resolved),
         };
         Ok((statement, planned.edits))
+    }
+
+    /// What PREPARE carries, and with which parameters.
+    fn prepares(&self, resolved: &Resolved) -> Option<Prepares> {
+        let Command::Prepare { .. } = &self.statement.command else {
+            return None;
+        };
+        let (statement, parameters) = (self.span(), resolved.parameter_types.clone());
+        let range = QueryTokens::find(&self.statement.command, self.text, self.tokens, &statement)?.range()?;
+        Some(Prepares {
+            range,
+            statement,
+            parameters,
+        })
     }
 
     /// Reads or writes something besides the system catalogs.

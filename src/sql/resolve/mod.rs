@@ -12,6 +12,7 @@ mod figure;
 mod from;
 mod group;
 mod names;
+mod parameter;
 mod query;
 mod scope;
 mod total;
@@ -206,6 +207,8 @@ pub struct Resolved {
     pub partial: bool,
     /// Views read through, by oid.
     pub views: BTreeMap<Oid, ViewUse>,
+    /// The types that PREPARE gives its parameters.
+    pub parameter_types: Vec<Oid>,
     /// TABLE commands: byte offset of the relation's name.
     pub table_commands: Vec<usize>,
     /// The write has a WHERE.
@@ -313,6 +316,8 @@ pub struct Env<'a> {
     pub search_path: &'a SearchPath,
     /// Whether the rules allow a function that is not built in.
     pub allowed: &'a dyn Fn(&Function) -> bool,
+    /// The types that the Parse message gives its parameters; 0 where it gives none.
+    pub parameters: &'a [Oid],
 }
 
 /// Resolves one statement.
@@ -327,6 +332,7 @@ pub fn resolve(statement: &ParsedStatement, env: Env<'_>) -> Result<Resolved> {
         view_depth: 0,
         steps: 0,
         met: group::Met::new(),
+        parameters: parameter::Parameters::of(&statement.node, env.parameters)?,
     };
     resolver.statement(&statement.node)?;
     Ok(resolver.out)
@@ -344,4 +350,6 @@ struct Resolver<'a> {
     steps: usize,
     /// Columns met outside aggregates, at the level at hand and above.
     met: group::Met,
+    /// The statement's parameters.
+    parameters: parameter::Parameters,
 }

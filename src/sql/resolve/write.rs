@@ -26,9 +26,14 @@ impl Resolver<'_> {
                 Ok(())
             }
             Tree::PrepareStmt(prepare) => {
+                let mut types = Vec::new();
                 for argument in &prepare.argtypes {
-                    self.expr(Tree::of(argument)?, Place::new(&Scope::default(), None))?;
+                    if let Tree::TypeName(name) = Tree::of(argument)? {
+                        types.push(self.type_name(name)?.unwrap_or_default());
+                    }
                 }
+                self.out.parameter_types.clone_from(&types);
+                self.parameters.declare(types);
                 self.carried(prepare.query.as_deref())
             }
             Tree::DeclareCursorStmt(declare) => self.carried(declare.query.as_deref()),
