@@ -101,8 +101,22 @@ pub struct Relation {
     pub security_barrier: bool,
     /// Column numbers of the primary key, empty if none.
     pub primary_key: Vec<i16>,
+    /// Its unique indexes and exclusion constraints, the primary key among them.
+    #[serde(default)]
+    pub unique_keys: Vec<UniqueKey>,
     /// The extension it belongs to, if any.
     pub extension: Option<String>,
+}
+
+/// A unique index or exclusion constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UniqueKey {
+    /// Of the index, and of the constraint that it serves.
+    pub name: String,
+    /// Numbers of its columns.
+    pub columns: Vec<i16>,
+    /// It has neither expressions nor a condition.
+    pub plain: bool,
 }
 
 impl Relation {

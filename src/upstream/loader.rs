@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Target, Upstream, UpstreamError, loader_sql};
 use crate::catalog::{
-    Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind,
+    Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind, UniqueKey,
 };
 use crate::wire::backend::{self, Authentication, TransactionStatus};
 use crate::wire::frontend::Target as Named;
@@ -333,12 +333,20 @@ fn relations(results: &Results, names: &Names) -> Result<Vec<Arc<Relation>>, Loa
             .push(row.number("parent")?);
     }
     let mut keys: HashMap<Oid, Vec<i16>> = HashMap::new();
+    let mut unique: HashMap<Oid, Vec<UniqueKey>> = HashMap::new();
     for row in rows(results, 5)? {
         let mut row = row?;
-        let oid = row.number("primary key")?;
-        let mut key: Vec<i16> = row.numbers("primary key")?;
-        key.truncate(row.number("primary key")?);
-        keys.insert(oid, key);
+        let oid = row.number("key")?;
+        let mut columns: Vec<i16> = row.numbers("key")?;
+        columns.truncate(row.number("key")?);
+        if row.flag("key")? {
+            keys.insert(oid, columns.clone());
+        }
+        unique.entry(oid).or_default().push(UniqueKey {
+            name: row.text("key")?,
+            columns,
+            plain: row.flag("key")?,
+        });
     }
     let mut all = Vec::new();
     for row in rows(results, 2)? {
@@ -357,6 +365,7 @@ fn relations(results: &Results, names: &Names) -> Result<Vec<Arc<Relation>>, Loa
             definition: row.optional("definition")?.map(|d| d.trim_end_matches(';').to_owned()),
             security_barrier: row.flag("security_barrier")?,
             primary_key: keys.remove(&oid).unwrap_or_default(),
+            unique_keys: unique.remove(&oid).unwrap_or_default(),
             extension: names.extension(class::RELATION, oid),
         }));
     }

@@ -62,8 +62,13 @@ pub(super) const QUERIES: &[&str] = &[
     ),
     // 4: inheritance
     "SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i ORDER BY i.inhrelid, i.inhseqno",
-    // 5: primary keys
-    "SELECT i.indrelid, i.indkey, i.indnkeyatts FROM pg_catalog.pg_index i WHERE i.indisprimary",
+    // 5: primary keys, unique indexes, exclusion constraints
+    concat!(
+        "SELECT i.indrelid, i.indkey, i.indnkeyatts, i.indisprimary, c.relname,",
+        " i.indexprs IS NULL AND i.indpred IS NULL",
+        " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid",
+        " WHERE i.indisunique OR i.indisexclusion",
+    ),
     // 6: types
     concat!(
         "SELECT t.oid, t.typnamespace, t.typname, t.typtype, t.typrelid, t.typbasetype, t.typcategory, t.typelem",

@@ -100,6 +100,7 @@ fn load(cluster: &Cluster) -> Catalog {
             definition: None,
             security_barrier: false,
             primary_key: Vec::new(),
+            unique_keys: Vec::new(),
             extension: None,
         }));
     }

@@ -101,6 +101,7 @@ impl Resolver<'_> {
             sampled,
             usage,
             conjuncts: Vec::new(),
+            joins: Vec::new(),
         });
         Ok(self.out.relations.len() - 1)
     }
