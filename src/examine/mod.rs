@@ -6,6 +6,7 @@
 mod facts;
 mod second;
 mod session;
+mod temporary;
 
 use std::ops::Range;
 
@@ -18,7 +19,7 @@ use crate::rewrite::plan::{Planned, Planner, Refused};
 use crate::rewrite::released::Gap;
 use crate::rewrite::{aggregate, rows, write_checks};
 use crate::sql::lexer::Token;
-use crate::sql::resolve::{Env, Problem, Resolved, Use, is_system, resolve};
+use crate::sql::resolve::{Env, Problem, Resolved, is_system, resolve};
 use crate::sql::{Command, ParsedStatement, parsed};
 use crate::verify;
 
@@ -62,7 +63,7 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
         return Err(Refusal::simple(Code::NotVerified, "two edits overlap"));
     };
     let pairs: Vec<(&ParsedStatement, &Edits)> = each.iter().map(|(s, e)| (*s, e)).collect();
-    let verified = verify::verify(&pairs, outgoing)
+    let verified = verify::verify(text, &pairs, outgoing)
         .map_err(|difference| Refusal::simple(Code::NotVerified, difference.0))
         .map_err(|refusal| refusal.about(statements.first()))?;
     Ok(Plan {
@@ -91,7 +92,9 @@ impl Examination<'_> {
             | Command::Declare { .. }
             | Command::Explain
             | Command::CopyOut
-            | Command::CopyIn => self.query(),
+            | Command::CopyIn
+            | Command::Coordinate
+            | Command::CreateAs => self.query(),
             Command::Execute { .. } => self.execute(),
             Command::Set(_)
             | Command::SetCharacteristics
@@ -184,7 +187,7 @@ impl Examination<'_> {
         let statement = PlannedStatement {
             command: self.statement.command.clone(),
             facts,
-            writes: resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_))),
+            writes: !resolved.targets.is_empty() || resolved.created.is_some(),
             protected,
             hidden_origins,
             max_rows,

@@ -6,14 +6,14 @@ use std::ops::Range;
 use crate::catalog::{Relation, RelationKind, UniqueKey};
 use crate::policy::{Code, UnclassifiedForm, Verb};
 use crate::sql::resolve::{
-    Arbiter, Assignment, RelationUse, Resolved, Target, TargetReference, WriteKind, is_system,
+    Arbiter, Assignment, BaseColumn, Created, RelationUse, Resolved, Target, TargetReference, WriteKind, is_system,
 };
 
 use super::edit::EditKind;
 use super::places::{Condition, Places};
 use super::plan::{Planned, Planner, Refused};
 use super::quote;
-use super::released::{Decided, entry_of};
+use super::released::{Decided, entry_of, is_own};
 
 /// Plans the writes of a statement, if it has any.
 ///
@@ -50,7 +50,96 @@ pub fn plan<'p>(
             done?;
         }
     }
+    let flows = Flows { planner };
+    for source in &resolved.outflows {
+        flows.check(source, None, "a sequence or notification")?;
+    }
+    match &resolved.created {
+        Some(created) => create(planner, &flows, created, places, planned),
+        None => Ok(()),
+    }
+}
+
+/// A new relation made of a query's rows: named in full, and no less protected than what it is made of.
+fn create(
+    planner: &Planner<'_, '_>,
+    flows: &Flows<'_, '_>,
+    created: &Created,
+    places: &Places<'_>,
+    planned: &mut Planned<'_>,
+) -> Result<(), Refused> {
+    let refuse = |code, message: String| Err(Refused::new(code, message, Some(created.location)));
+    let Some(admission) = planner.admission else {
+        return refuse(Code::PurposeMissing, "no purpose is declared".into());
+    };
+    let purpose = admission.purpose();
+    if !created.temporary && !purpose.ddl {
+        let message = "creating a table needs a purpose with ddl: true".to_owned();
+        let refused = Refused::new(Code::StatementNotAllowed, message, Some(created.location));
+        return Err(refused.hint("create a temporary table, or declare such a purpose"));
+    }
+    if purpose.aggregate {
+        let message = format!("purpose {} gives only statistics, and no tables of rows", purpose.name);
+        return refuse(Code::AggregateRequired, message);
+    }
+    let rule = planner.policy.tables.get(&created.name).filter(|_| !created.temporary);
+    for column in &created.columns {
+        let into = rule.and_then(|r| Some(r.column(&column.name)?.category.as_str()));
+        for source in &column.sources {
+            flows.check(source, into, &created.name.to_string())?;
+        }
+    }
+    let parts = created.written.iter().filter(|p| !p.is_empty()).count();
+    places.relation(created.location, parts)?;
+    let [_, schema, _] = &created.written;
+    let location = created.location;
+    if schema.is_empty() {
+        let schema = created.name.schema.clone();
+        let text = format!("{}.", quote::ident(&schema));
+        let kind = EditKind::QualifyRelation { location, schema };
+        planned.edits.push(location..location, text, kind);
+    }
+    planned.edits.as_is.push((location, created.name.clone()));
     Ok(())
+}
+
+/// Data of a protected column may be written only where it is protected as well.
+struct Flows<'a, 'p> {
+    planner: &'a Planner<'a, 'p>,
+}
+
+impl Flows<'_, '_> {
+    fn category(&self, relation: &Relation, number: i16) -> Option<String> {
+        let (policy, catalog) = (self.planner.policy, self.planner.env.catalog);
+        let entry = entry_of(relation, policy, catalog)?;
+        let column = relation.columns.iter().find(|c| c.number == number)?;
+        Some(policy.tables.get(&entry)?.column(&column.name)?.category.clone())
+    }
+
+    fn check(&self, source: &BaseColumn, into: Option<&str>, target: &str) -> Result<(), Refused> {
+        let (policy, catalog) = (self.planner.policy, self.planner.env.catalog);
+        let Some(from) = catalog.relation_by_oid(source.relation) else {
+            return Ok(());
+        };
+        if is_system(from) || is_own(from, policy, catalog) {
+            return Ok(());
+        }
+        let may = match self.category(from, source.column) {
+            Some(from) => policy.may_flow(&from, into),
+            // What no rule classifies counts as sensitive, unless the rules show it as it is.
+            None => entry_of(from, policy, catalog).is_none() && policy.unclassified.table == UnclassifiedForm::Raw,
+        };
+        if may {
+            return Ok(());
+        }
+        let column = from.columns.iter().find(|c| c.number == source.column);
+        let name = column.map_or("?", |c| &c.name);
+        let message = format!(
+            "data of {}.{name} would be written where it is less protected, into {target}",
+            from.name
+        );
+        Err(Refused::new(Code::ClassificationDowngrade, message, None))
+    }
 }
 
 struct Write<'a, 'p> {
@@ -78,6 +167,9 @@ impl<'p> Write<'_, 'p> {
             return Err(self.refuse(Code::PurposeMissing, "no purpose is declared".into()));
         };
         let Some(entry) = entry_of(self.relation, self.planner.policy, self.planner.env.catalog) else {
+            if is_own(self.relation, self.planner.policy, self.planner.env.catalog) {
+                return Ok(());
+            }
             // Unclassified and raw: the rules leave it alone.
             return match self.planner.policy.unclassified.table {
                 UnclassifiedForm::Raw => Ok(()),
@@ -187,41 +279,11 @@ impl<'p> Write<'_, 'p> {
 
     /// Data of a protected column may be written only where it is protected as well.
     fn flows(&self) -> Result<(), Refused> {
-        let policy = self.planner.policy;
-        let catalog = self.planner.env.catalog;
-        let category = |relation: &Relation, number: i16| {
-            let entry = entry_of(relation, policy, catalog)?;
-            let column = relation.columns.iter().find(|c| c.number == number)?;
-            Some(policy.tables.get(&entry)?.column(&column.name)?.category.clone())
-        };
+        let flows = Flows { planner: self.planner };
         for assignment in self.assignments() {
-            let into = category(self.relation, assignment.column);
+            let into = flows.category(self.relation, assignment.column);
             for source in &assignment.sources {
-                let Some(from) = catalog.relation_by_oid(source.relation) else {
-                    continue;
-                };
-                if is_system(from) {
-                    continue;
-                }
-                let may = match category(from, source.column) {
-                    Some(from) => policy.may_flow(&from, into.as_deref()),
-                    // What no rule classifies counts as sensitive, unless the rules show it as it is.
-                    None => {
-                        entry_of(from, policy, catalog).is_none() && policy.unclassified.table == UnclassifiedForm::Raw
-                    }
-                };
-                if !may {
-                    let name = from
-                        .columns
-                        .iter()
-                        .find(|c| c.number == source.column)
-                        .map_or("?", |c| &c.name);
-                    let message = format!(
-                        "data of {}.{name} would be written where it is less protected, into {}",
-                        from.name, self.relation.name
-                    );
-                    return Err(self.refuse(Code::ClassificationDowngrade, message));
-                }
+                flows.check(source, into.as_deref(), &self.relation.name.to_string())?;
             }
         }
         Ok(())

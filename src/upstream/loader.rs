@@ -314,6 +314,9 @@ fn build(results: &Results) -> Result<Loaded, LoadError> {
     catalog.types = types(results, &names)?;
     catalog.functions = functions(results, &names)?;
     catalog.operators = operators(results, &names)?;
+    for row in rows(results, 10)? {
+        catalog.trigger_functions.push(row?.number("trigger")?);
+    }
     catalog.schemas = names.schemas.into_values().collect();
     catalog.schemas.sort();
     catalog.temp_schema = temp_schema;
@@ -378,6 +381,7 @@ fn relations(results: &Results, names: &Names) -> Result<Vec<Arc<Relation>>, Loa
             parents: parents.remove(&oid).unwrap_or_default(),
             definition: row.optional("definition")?.map(|d| d.trim_end_matches(';').to_owned()),
             security_barrier: row.flag("security_barrier")?,
+            has_rules: row.flag("rules")?,
             primary_key: keys.remove(&oid).unwrap_or_default(),
             unique_keys: unique.remove(&oid).unwrap_or_default(),
             extension: names.extension(class::RELATION, oid),

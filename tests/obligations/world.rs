@@ -101,6 +101,7 @@ fn load(cluster: &Cluster) -> Catalog {
             security_barrier: false,
             primary_key: Vec::new(),
             unique_keys: Vec::new(),
+            has_rules: false,
             extension: None,
         }));
     }

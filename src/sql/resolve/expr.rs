@@ -303,7 +303,11 @@ impl Resolver<'_> {
             | Tree::TransactionStmt(_)
             | Tree::DiscardStmt(_)
             | Tree::ConstraintsSetStmt(_)
-            | Tree::UnlistenStmt(_) => Err(Problem::refuse(
+            | Tree::UnlistenStmt(_)
+            | Tree::ListenStmt(_)
+            | Tree::NotifyStmt(_)
+            | Tree::LockStmt(_)
+            | Tree::CreateTableAsStmt(_) => Err(Problem::refuse(
                 Code::NotUnderstood,
                 "this expression is not understood",
                 None,

@@ -169,6 +169,7 @@ impl Resolver<'_> {
             view_depth: self.view_depth + 1,
             steps: self.steps,
             met: super::group::Met::new(),
+            into_allowed: false,
             parameters: super::parameter::Parameters::default(),
         };
         let outputs = resolver.select(select, &Scope::default(), None).map_err(|p| Problem {

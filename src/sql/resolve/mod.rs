@@ -7,6 +7,7 @@
 
 mod call;
 mod column;
+mod definition;
 mod expr;
 mod figure;
 mod from;
@@ -48,6 +49,8 @@ pub enum Use {
     Target(Verb),
     /// COPY relation TO.
     CopyOut,
+    /// LOCK.
+    Lock,
 }
 
 /// A relation at one place of the text.
@@ -194,6 +197,21 @@ pub struct Assignment {
     pub update: bool,
 }
 
+/// A relation that the statement makes of its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its name; in schema `pg_temp` where it is temporary.
+    pub name: QualifiedName,
+    /// It is the session's own, and ends with it.
+    pub temporary: bool,
+    /// Its columns.
+    pub columns: Vec<OutputColumn>,
+    /// Byte offset of its name.
+    pub location: usize,
+    /// The name as the grammar read it: database, schema, relation; empty where not given.
+    pub written: [String; 3],
+}
+
 /// A relation that the statement writes to, at one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -263,6 +281,10 @@ pub struct Resolved {
     pub system_columns: Vec<(Oid, String, usize)>,
     /// What is written to.
     pub targets: Vec<Target>,
+    /// The relation that the statement makes of its rows.
+    pub created: Option<Created>,
+    /// What flows to where no rule is: into a sequence, or to whoever listens.
+    pub outflows: Sources,
     /// What writes store.
     pub assignments: Vec<Assignment>,
     /// WHERE CURRENT OF.
@@ -394,6 +416,7 @@ pub fn resolve(statement: &ParsedStatement, env: Env<'_>) -> Result<Resolved> {
         view_depth: 0,
         steps: 0,
         met: group::Met::new(),
+        into_allowed: false,
         parameters: parameter::Parameters::of(&statement.node, env.parameters)?,
     };
     resolver.statement(&statement.node)?;
@@ -412,6 +435,8 @@ struct Resolver<'a> {
     steps: usize,
     /// Columns met outside aggregates, at the level at hand and above.
     met: group::Met,
+    /// SELECT INTO may stand at the level at hand.
+    into_allowed: bool,
     /// The statement's parameters.
     parameters: parameter::Parameters,
 }

@@ -66,8 +66,8 @@ impl Resolver<'_> {
                 None,
             ));
         }
-        if select.into_clause.is_some() {
-            let message = "SELECT INTO creates a table";
+        if select.into_clause.is_some() && !std::mem::take(&mut self.into_allowed) {
+            let message = "SELECT INTO cannot stand here";
             return Err(Problem::refuse(Code::StatementNotAllowed, message, None));
         }
         let mut outer = Scope::below(parent);

@@ -8,7 +8,7 @@ use crate::catalog::{Relation, RelationKind};
 use crate::pipeline::Position;
 use crate::policy::{Code, Verb};
 use crate::sql::grammar::Tree;
-use crate::sql::parsed::string_of;
+use crate::sql::parsed::{into_clause, string_of};
 
 use super::column::base_columns;
 use super::expr::{Place, Returning};
@@ -20,7 +20,10 @@ impl Resolver<'_> {
     /// The statement at hand, or the query that it carries.
     pub(super) fn statement(&mut self, node: &pb::Node) -> Result<()> {
         match Tree::of(node)? {
-            Tree::SelectStmt(select) => self.top_select(select),
+            Tree::SelectStmt(select) => match into_clause(select) {
+                Some(into) => self.select_into(into, select),
+                None => self.top_select(select),
+            },
             write @ (Tree::InsertStmt(_) | Tree::UpdateStmt(_) | Tree::DeleteStmt(_) | Tree::MergeStmt(_)) => {
                 self.out.outputs = self.write(write, &Scope::default(), Some(Position::Output))?;
                 Ok(())
@@ -53,6 +56,10 @@ impl Resolver<'_> {
             | Tree::DiscardStmt(_)
             | Tree::ConstraintsSetStmt(_)
             | Tree::UnlistenStmt(_) => Ok(()),
+            Tree::ListenStmt(_) => self.listen(),
+            Tree::NotifyStmt(_) => Ok(()),
+            Tree::LockStmt(lock) => self.lock(lock),
+            Tree::CreateTableAsStmt(create) => self.create_as(create),
             _ => Err(Problem::refuse(
                 Code::NotUnderstood,
                 "this statement is not understood",
@@ -61,7 +68,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn carried(&mut self, query: Option<&pb::Node>) -> Result<()> {
+    pub(super) fn carried(&mut self, query: Option<&pb::Node>) -> Result<()> {
         // A set_config here would take effect at another time than the session could tell.
         self.depth += 1;
         let done = match query {
@@ -126,6 +133,11 @@ impl Resolver<'_> {
         };
         let relation = self.relation(range)?;
         let position = usize::try_from(range.location).ok();
+        if relation.has_rules {
+            let message = format!("{} has rules that would run other statements", relation.name);
+            return Err(Problem::refuse(Code::WriteNotAllowed, message, position)
+                .hint("use triggers instead of rules: what a rule runs cannot be checked"));
+        }
         match relation.kind {
             RelationKind::Table | RelationKind::PartitionedTable => {}
             RelationKind::View | RelationKind::MaterializedView | RelationKind::ForeignTable => {
