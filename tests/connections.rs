@@ -438,3 +438,150 @@ fn versions_and_options_of_the_protocol_are_negotiated() {
     assert_eq!(said([0, 3, 0, 0], b"_pq_.new\0on\0"), b"v\0\0\0\x15\0\x03\0\0");
     assert_eq!(said([0, 2, 0, 0], b"")[0], b'E');
 }
+
+/// A client of bytes, logged in.
+struct Raw(std::io::BufReader<TcpStream>);
+
+impl Raw {
+    fn connect(port: u16) -> Self {
+        let mut raw = Self(std::io::BufReader::new(
+            TcpStream::connect(("127.0.0.1", port)).unwrap(),
+        ));
+        let body = b"\0\x03\0\0user\0app\0database\0postgres\0\0";
+        raw.send(&[&(body.len() as u32 + 4).to_be_bytes()[..], body].concat());
+        raw.answers();
+        raw
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// A message of these parts.
+    fn message(&mut self, tag: u8, parts: &[&[u8]]) {
+        let length: usize = parts.iter().map(|p| p.len()).sum();
+        self.send(&[tag]);
+        self.send(&(length as u32 + 4).to_be_bytes());
+        parts.iter().for_each(|part| self.send(part));
+    }
+
+    /// The types of what comes up to ReadyForQuery or a request for COPY data, and the length of the largest body; no
+    /// body is kept.
+    fn answers(&mut self) -> (String, u64) {
+        let (mut types, mut largest) = (String::new(), 0);
+        loop {
+            let mut head = [0; 5];
+            self.0.read_exact(&mut head).unwrap();
+            let length = u64::from(u32::from_be_bytes([head[1], head[2], head[3], head[4]])) - 4;
+            std::io::copy(&mut self.0.by_ref().take(length), &mut std::io::sink()).unwrap();
+            types.push(char::from(head[0]));
+            largest = largest.max(length);
+            if matches!(head[0], b'Z' | b'G') {
+                return (types, largest);
+            }
+        }
+    }
+
+    fn query(&mut self, sql: &str) -> (String, u64) {
+        self.message(b'Q', &[sql.as_bytes(), b"\0"]);
+        self.answers()
+    }
+}
+
+/// Values of any size pass without being held: rows, parameters and COPY data of 200 MB take no such memory here.
+#[test]
+fn large_values_are_not_held() {
+    const LARGE: usize = 200_000_000;
+    /// KiB
+    const ROOM: u64 = 48 << 10;
+    let cluster = Cluster::start();
+    cluster.psql("postgres", "postgres", ROLES);
+    cluster.psql(
+        "postgres",
+        "postgres",
+        "CREATE TABLE large (v text); GRANT ALL ON large TO app",
+    );
+    let proxy = Proxy::start("large", &url(&cluster), &[]);
+    let mut raw = Raw::connect(proxy.port);
+    raw.query("SELECT 1");
+    let before = proxy.peak_memory();
+    let small = |what: &str| {
+        let grown = proxy.peak_memory().saturating_sub(before);
+        assert!(grown < ROOM, "{what} took {grown} KiB");
+    };
+
+    let (types, largest) = raw.query(&format!("SELECT repeat('x', {LARGE})"));
+    assert_eq!((types.as_str(), largest), ("TDCZ", LARGE as u64 + 6));
+    small("a row");
+
+    let value = "y".repeat(LARGE);
+    raw.message(b'P', &[b"s\0SELECT length($1::text)\0\0\0"]);
+    let length = (LARGE as u32).to_be_bytes();
+    let bind = [&b"\0s\0\0\0\0\x01"[..], &length, value.as_bytes(), b"\0\0"];
+    raw.message(b'B', &bind);
+    raw.message(b'E', &[b"\0\0\0\0\0"]);
+    raw.message(b'S', &[]);
+    assert_eq!(raw.answers().0, "12DCZ");
+    small("a parameter");
+
+    // What is refused, or skipped after an error, is passed over: the next pipeline is served.
+    raw.message(b'B', &[&b"\0none\0\0\0\0\x01"[..], &length, value.as_bytes(), b"\0\0"]);
+    raw.message(b'B', &bind);
+    raw.message(b'd', &[value.as_bytes()]);
+    raw.message(b'S', &[]);
+    assert_eq!(raw.answers().0, "EZ");
+    small("a parameter of nothing");
+
+    assert_eq!(raw.query("COPY large FROM STDIN").0, "G");
+    raw.message(b'd', &[value.as_bytes(), b"\n"]);
+    raw.message(b'c', &[]);
+    assert_eq!(raw.answers().0, "CZ");
+    small("COPY data in");
+
+    let (types, largest) = raw.query("COPY large TO STDOUT");
+    assert_eq!((types.as_str(), largest), ("HdcCZ", LARGE as u64 + 1));
+    small("COPY data out");
+}
+
+/// A client's encoding is PostgreSQL's to convert; statements beyond ASCII are served in UTF8 alone.
+#[test]
+fn encodings_are_converted_by_the_server() {
+    let cluster = Cluster::start();
+    cluster.psql("postgres", "postgres", ROLES);
+    cluster.psql(
+        "postgres",
+        "postgres",
+        "CREATE TABLE words (w text); INSERT INTO words VALUES ('é'); GRANT ALL ON words TO app",
+    );
+    let proxy = Proxy::start("encodings", &url(&cluster), &[]);
+    let script = |sql: &[u8]| {
+        let mut child = Command::new("psql")
+            .args(["-X", "-A", "-t", "-q", &as_app(proxy.port, "client_encoding=UTF8")])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(sql).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (out, errors) = script(
+        b"SET client_encoding = 'LATIN1'; SELECT w FROM words; SELECT count(*) FROM words WHERE w = U&'\\00e9';",
+    );
+    assert_eq!(
+        (&out[..], errors.contains("ERROR")),
+        (&b"\xe9\n1\n"[..], false),
+        "{errors}"
+    );
+    let (out, errors) = script("SET client_encoding = 'LATIN1'; SELECT 'é'; SELECT 2;".as_bytes());
+    assert!(
+        out == b"2\n" && errors.contains("client_encoding UTF8 only"),
+        "{out:?} {errors}"
+    );
+    // What is undone is undone: the text that follows is read as UTF-8 again.
+    let (out, errors) = script("BEGIN; SET LOCAL client_encoding = 'LATIN1'; COMMIT; SELECT 'é';".as_bytes());
+    assert_eq!((&out[..], errors.as_str()), ("é\n".as_bytes(), ""));
+    let (out, errors) = script("BEGIN; SET client_encoding = 'SJIS'; ROLLBACK; SELECT 'é';".as_bytes());
+    assert_eq!((&out[..], errors.as_str()), ("é\n".as_bytes(), ""));
+}

@@ -83,6 +83,8 @@ pub struct LoggedIn {
     pub rules: InForce,
     /// What the settings start as.
     pub settings: Settings,
+    /// The database's own encoding.
+    pub server_encoding: String,
     /// The database's catalogs.
     pub store: Arc<CatalogStore>,
     /// What exists.
@@ -163,7 +165,7 @@ async fn proceed(
     begin(&mut upstream, client, facts).await?;
     let aside = &mut client.sender.buffer;
     let start = loader::session_settings(&mut upstream, aside).await?;
-    if start.standard_conforming_strings != "on" || start.client_encoding != "UTF8" {
+    if start.standard_conforming_strings != "on" {
         return Err(Failed::Tell(fatal(
             "XX000",
             "the server does not take the session's settings",
@@ -176,6 +178,7 @@ async fn proceed(
             value: search_path::split(&start.search_path).unwrap_or_default(),
             source: Source::Startup,
         },
+        Followed::ClientEncoding => Setting::text(&start.client_encoding, Source::Startup),
         Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor => {
             asked.initial(setting, &rules.policy)
         }
@@ -185,6 +188,7 @@ async fn proceed(
         facts: Arc::clone(facts),
         rules,
         settings,
+        server_encoding: start.server_encoding,
         store,
         catalog,
     })

@@ -14,6 +14,7 @@ mod authentication;
 mod break_glass;
 mod client;
 mod core;
+mod encoding;
 mod errors;
 mod extended;
 mod in_force;
@@ -33,6 +34,7 @@ pub mod settings;
 mod shared;
 mod simple;
 mod startup;
+mod stream;
 mod text;
 
 use std::sync::Arc;
@@ -46,6 +48,7 @@ use crate::audit::AuditUnavailable;
 use crate::downstream::{self, Client, Opening};
 use crate::tls;
 use crate::upstream::{self, Upstream, UpstreamError};
+use crate::wire::frontend::FrontendKind;
 use crate::wire::{ErrorFields, ProtocolError};
 
 use audit_trail::Trail;
@@ -59,6 +62,7 @@ use refresh::SessionCatalog;
 use refusal::fatal;
 use responses::Responses;
 use settings::{Block, OutOfStep, Settings};
+use stream::Tail;
 
 /// The stack that a thread which serves sessions needs, in bytes.
 pub use crate::sql::nesting::STACK;
@@ -126,6 +130,9 @@ struct Session {
     database: Arc<str>,
     rules: InForce,
     settings: Settings,
+    server_encoding: String,
+    /// What the server said of the client's encoding since the last ReadyForQuery.
+    reported_encoding: Option<String>,
     catalog: SessionCatalog,
     statements: Names<Arc<Prepared>>,
     portals: Names<Arc<Portal>>,
@@ -143,6 +150,8 @@ struct Session {
     copying_in: bool,
     /// So many bytes of a frame are still to be handed to the client as they come.
     passing: usize,
+    /// What is still to come of a message of the client's that is not kept until it is whole.
+    tail: Tail,
     /// The client said goodbye; what it sent before is still carried out and answered.
     leaving: bool,
     /// The client is not there any more: nothing more is written to it.
@@ -208,6 +217,8 @@ impl Session {
             upstream: logged_in.upstream,
             rules: logged_in.rules,
             settings: logged_in.settings,
+            server_encoding: logged_in.server_encoding,
+            reported_encoding: None,
             catalog: SessionCatalog::new(logged_in.store, logged_in.catalog),
             statements: Names::default(),
             portals: Names::default(),
@@ -218,6 +229,7 @@ impl Session {
             skipping: false,
             copying_in: false,
             passing: 0,
+            tail: Tail::default(),
             leaving: false,
             gone: false,
             glass: None,
@@ -339,6 +351,10 @@ impl Session {
     /// How much of the client's data to have in hand before none more is read: a whole frame.
     fn wanted(&self) -> usize {
         match crate::wire::frame::peek(&self.client.receiver.buffer) {
+            _ if !self.tail.is_over() => HIGH_WATER,
+            Ok(Some(header)) if FrontendKind::of(header.tag).is_ok_and(|kind| self.is_streamed(kind, header)) => {
+                HIGH_WATER
+            }
             Ok(Some(header)) => header.total.max(HIGH_WATER),
             Ok(None) | Err(_) => HIGH_WATER,
         }
@@ -367,7 +383,7 @@ impl Session {
 
     /// Nothing is owed and nothing is open between client and server but perhaps a transaction block.
     fn is_at_rest(&self) -> bool {
-        self.responses.is_empty() && !self.unsynced && !self.copying_in && self.passing == 0
+        self.responses.is_empty() && !self.unsynced && !self.copying_in && self.passing == 0 && self.tail.is_over()
     }
 
     /// A name of ours for a prepared statement.

@@ -84,6 +84,8 @@ pub struct SessionSettings {
     pub standard_conforming_strings: String,
     /// `client_encoding`
     pub client_encoding: String,
+    /// `server_encoding`
+    pub server_encoding: String,
 }
 
 /// Reads the settings that a session starts with.
@@ -97,6 +99,7 @@ pub async fn session_settings(upstream: &mut Upstream, aside: &mut BytesMut) -> 
         search_path: row.text("search_path")?,
         standard_conforming_strings: row.text("standard_conforming_strings")?,
         client_encoding: row.text("client_encoding")?,
+        server_encoding: row.text("server_encoding")?,
     })
 }
 
@@ -192,9 +195,10 @@ async fn receive(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<Vec<Ve
                     Some(fields) => Err(LoadError::Server(fields)),
                 };
             }
-            // Said by the server on its own; the search_path that it reports is ours, for a moment.
+            // Said by the server on its own; the search_path and the encoding that it reports are ours, for a moment.
             BackendKind::ParameterStatus => {
-                if backend::parameter_status(frame.body())?.0 != "search_path" {
+                let (name, _) = backend::parameter_status(frame.body())?;
+                if !matches!(name.as_str(), "search_path" | "client_encoding") {
                     aside.extend_from_slice(&frame.bytes);
                 }
             }

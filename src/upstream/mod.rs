@@ -131,6 +131,16 @@ impl Sender {
         encode::bind(&mut self.buffer, portal, statement, rest);
     }
 
+    /// Bind whose `rest` bytes behind the names follow by [`Sender::more`].
+    pub fn bind_begin(&mut self, portal: &str, statement: &str, rest: usize) {
+        encode::bind_begin(&mut self.buffer, portal, statement, rest);
+    }
+
+    /// More of a message that was begun: parameters or COPY data of the client's, byte for byte.
+    pub fn more(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
     /// Describe.
     pub fn describe(&mut self, target: Named, name: &str) {
         encode::describe(&mut self.buffer, target, name);

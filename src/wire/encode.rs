@@ -67,6 +67,19 @@ pub fn bind(out: &mut BytesMut, portal: &str, statement: &str, rest: &[u8]) {
     });
 }
 
+/// The start of a Bind, up to its names: so many bytes follow.
+pub fn bind_begin(out: &mut BytesMut, portal: &str, statement: &str, rest: usize) {
+    let start = out.len();
+    framed(out, b'B', |b| {
+        string(b, portal);
+        string(b, statement);
+    });
+    let length = u32::try_from(out.len() - start - 1 + rest).unwrap_or(u32::MAX);
+    if let Some(word) = out.get_mut(start + 1..start + 5) {
+        word.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
 /// Describe
 pub fn describe(out: &mut BytesMut, target: Target, name: &str) {
     framed(out, b'D', |b| targeted(b, target, name));
