@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::cases;
 use super::keys::{self, MaskShape};
 use super::{Form, Key, Mapping, Shape};
 
@@ -53,6 +54,20 @@ pub fn json_schema() -> Value {
     })
 }
 
+/// The JSON Schema of a file of cases, `*.test.yaml`.
+pub fn cases_schema() -> Value {
+    let mut definitions = Map::new();
+    for mapping in [&cases::CASE, &cases::GIVEN, &cases::THEN, &cases::TEST_FILE] {
+        definitions.insert(name(mapping), of_mapping(mapping));
+    }
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Cases of pgpurpose rules",
+        "allOf": [reference(&name(&cases::TEST_FILE))],
+        "definitions": definitions,
+    })
+}
+
 fn name(mapping: &Mapping) -> String {
     let name = mapping.what.trim_start_matches("a ").trim_start_matches("an ");
     name.replace("'s ", "_").replace(' ', "_")
@@ -98,6 +113,10 @@ fn between_keys(mapping: &Mapping) -> Vec<(&'static str, Value)> {
         let of_a_root = json!({"anyOf": [{"required": ["birth_date"]}, {"required": ["region"]}]});
         return vec![("if", json!({"required": ["of"]})), ("then", json!({"not": of_a_root}))];
     }
+    if std::ptr::eq(mapping, &cases::THEN) {
+        // A case that expects nothing can never fail.
+        return vec![("minProperties", json!(1))];
+    }
     Vec::new()
 }
 
@@ -137,6 +156,7 @@ fn of_shape(shape: Shape) -> Value {
         Shape::Column => json!({"anyOf": [{"type": "string", "minLength": 1}, reference(&name(&keys::COLUMN))]}),
         Shape::Mask => reference("mask"),
         Shape::Release => reference("release_form"),
+        Shape::Shown => json!({"type": ["string", "null"], "minLength": 1}),
     }
 }
 
