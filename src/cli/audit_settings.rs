@@ -10,7 +10,7 @@ use crate::audit::{Durability, Journal, JournalConfig};
 
 /// Arguments that `serve` has for the audit.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct AuditArgs {
     /// The audit log
     #[arg(long, env = "PGPURPOSE_AUDIT", value_name = "FILE")]
     audit: PathBuf,
@@ -70,7 +70,7 @@ enum Compression {
     None,
 }
 
-impl Args {
+impl AuditArgs {
     /// Opens the journal and whatever follows it.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ pub(super) struct Args {
     #[arg(long, env = "PGPURPOSE_RULES", value_name = "PATH")]
     rules: PathBuf,
     #[command(flatten)]
-    audit: audit_settings::Args,
+    audit: audit_settings::AuditArgs,
     /// The secret behind pseudonyms, hashes and hashed subjects; drawn at start if left out
     #[arg(long, env = "PGPURPOSE_SECRET_FILE", value_name = "FILE")]
     secret_file: Option<PathBuf>,
