@@ -6,6 +6,7 @@ mod audit_settings;
 mod catalog;
 mod check;
 mod config;
+mod connections;
 mod database;
 mod explain;
 mod matrix;
