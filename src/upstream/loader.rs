@@ -11,7 +11,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Target, Upstream, UpstreamError, loader_sql, privileges};
 use crate::catalog::{
-    Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind, UniqueKey,
+    Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind,
+    UniqueKey,
 };
 use crate::wire::backend::{self, Authentication, TransactionStatus};
 use crate::wire::frontend::Target as Named;
