@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module of the crate and the others that it may name.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("catalog", &[]),
     ("policy", &["catalog"]),
     ("rules", &["catalog", "policy"]),
@@ -29,6 +29,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
         &["catalog", "policy", "sql", "rewrite", "verify", "examine"],
     ),
     ("check", &["catalog", "policy", "rules", "sql", "rewrite", "pipeline"]),
+    ("pages", &["catalog", "policy"]),
     ("wire", &[]),
     ("audit", &["policy", "pipeline", "verify"]),
     ("upstream", &["catalog", "wire", "audit"]),
@@ -56,6 +57,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
             "policy",
             "rules",
             "check",
+            "pages",
             "sql",
             "rewrite",
             "verify",

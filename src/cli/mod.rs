@@ -9,6 +9,7 @@ mod database;
 mod explain;
 mod matrix;
 mod output;
+mod reload;
 pub mod rules_files;
 mod serve;
 

@@ -6,6 +6,7 @@
 mod facts;
 mod second;
 mod session;
+mod template;
 mod temporary;
 
 use std::ops::Range;
@@ -24,6 +25,8 @@ use crate::sql::lexer::Token;
 use crate::sql::resolve::{Env, Problem, Resolved, is_system, resolve};
 use crate::sql::{Command, ParsedStatement, parsed};
 use crate::verify;
+
+pub use template::Template;
 
 /// One statement and what it is examined against.
 struct Examination<'a> {
@@ -71,7 +74,7 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
     Ok(Plan {
         verified: verified.into(),
         positions,
-        statements,
+        statements: statements.into(),
     })
 }
 
