@@ -1,0 +1,81 @@
+//! Statements for a purpose to which only statistics go: what it may ask, and some of what it may not.
+
+use super::{Grammar, Mode, Relation, Scope, Statement};
+use crate::node;
+use crate::tree::{Node, Sort};
+use crate::types::Type;
+
+const GROUPS: [&str; 6] = ["t.region", "t.mood", "t.birth", "t.active", "t.code", "t.id % 2"];
+const SUMS: [&str; 12] = [
+    "count(*)", "count(t.id)", "count(DISTINCT t.id)", "avg(t.weight)", "sum(t.score)", "bool_or(t.active)", "stddev(t.weight)",
+    "corr(t.weight, t.weight)", "max(t.score)", "avg(o.amount)", "count(o.id)", "array_agg(t.code ORDER BY t.code)",
+];
+
+impl Grammar<'_> {
+    pub(super) fn statistics(mut self) -> Statement {
+        let joined = self.random.percent(40);
+        let mut relations = vec![self.relation("people", "t")];
+        let from = match joined {
+            true => {
+                relations.push(self.relation("orders", "o"));
+                " FROM people t JOIN orders o ON o.person = t.id"
+            }
+            false => " FROM people t",
+        };
+        self.budget = self.random.below(2);
+        let scope = Scope::of(&relations, None);
+        let condition = match self.random.percent(60) {
+            true => {
+                let depth = self.random.below(3);
+                let condition = self.expression(Type::Bool, &scope, depth);
+                node!(Sort::Optional; " WHERE ", condition)
+            }
+            false => Node::empty(),
+        };
+        let count = self.random.below(3);
+        let groups: Vec<&'static str> = (0..count).map(|_| *self.random.of_slice(&GROUPS)).collect();
+        let mut list: Vec<Node> = groups.iter().map(|g| node!(Sort::Fixed; *g)).collect();
+        let count = 1 + self.random.below(2);
+        for _ in 0..count {
+            let usable = if joined { SUMS.len() } else { 9 };
+            let at = self.random.below(usable);
+            let item = match self.random.below(8) {
+                0 => {
+                    let filter = self.expression(Type::Bool, &scope, 1);
+                    node!(Sort::Fixed; SUMS[at], node!(Sort::Optional; " FILTER (WHERE ", filter, ")"))
+                }
+                1 => node!(Sort::Fixed; "coalesce(", SUMS[at], ", NULL)"),
+                _ => node!(Sort::Fixed; SUMS[at]),
+            };
+            list.push(item);
+        }
+        let clause = match groups.is_empty() {
+            true => Node::empty(),
+            false => node!(Sort::Fixed; format!(" GROUP BY {}", groups.join(", "))),
+        };
+        let having = match self.random.below(6) {
+            0 => node!(Sort::Optional; " HAVING count(*) > 2"),
+            1 => node!(Sort::Optional; " HAVING sum(t.score) > 100 AND count(*) > 1"),
+            _ => Node::empty(),
+        };
+        let mode = match self.random.percent(60) {
+            true => Mode::Simple,
+            false => Mode::Extended { parameters: self.random.percent(50), binary: false },
+        };
+        Statement {
+            tree: node!(Sort::Fixed; "SELECT ", Node::list(", ", list), from, condition, clause, having),
+            mode,
+            is_ordered: false,
+            writes: None,
+        }
+    }
+
+    fn relation(&self, name: &str, alias: &str) -> Relation {
+        let table = self.tables.iter().find(|t| t.name == name);
+        Relation {
+            alias: alias.to_owned(),
+            columns: table.map(|t| t.columns.clone()).unwrap_or_default(),
+            is_keyed: true,
+        }
+    }
+}
