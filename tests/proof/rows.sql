@@ -25,10 +25,10 @@ CREATE TABLE stage.people AS SELECT
   CASE WHEN i % 4 = 0 THEN 'POISON-' || i ELSE (i % 6)::text END AS code, i::numeric AS at
 FROM generate_series(1, 24) i;
 CREATE TABLE stage.consents AS SELECT
-  i AS id, 1 + i % 24 AS person, (ARRAY['marketing','third_party','research','care'])[1 + i / 24] AS purpose,
+  i AS id, 1 + i % 24 AS person, (ARRAY['marketing','third_party','research','care','stats'])[1 + i / 24] AS purpose,
   CASE WHEN (1 + i % 24) % 4 = 0 THEN (ARRAY['refused','withdrawn'])[1 + i % 2] WHEN i % 3 = 0 THEN 'asked' ELSE 'given' END AS status,
   timestamptz '2023-01-01Z' + i * interval '3 days' AS recorded, NULL::timestamptz AS expires, i::numeric AS at
-FROM generate_series(0, 95) i;
+FROM generate_series(0, 119) i;
 CREATE TABLE stage.orders AS SELECT
   i AS id, CASE WHEN i % 9 = 0 THEN NULL ELSE 1 + i * 5 % 24 END AS person, 1 + i % 6 AS product, (i * 3.5)::numeric(10,2) AS amount,
   i % 4 AS quantity, timestamptz '2024-05-01 09:15Z' + i * interval '9 days 1 hour' AS placed,

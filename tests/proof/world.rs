@@ -168,22 +168,37 @@ fn prepare(cluster: &Cluster) {
     for role in ROLES {
         let released = format!("released_{role}");
         create(&released, &read(&format!("released/{role}.sql")));
-        cluster.psql(&released, "postgres", &fenced());
+        cluster.psql(&released, "postgres", &views());
         create(&format!("twin_{role}"), &read(&format!("twin/{role}.sql")));
     }
 }
 
-/// The same relations behind a fence: PostgreSQL over them too, but for the order of evaluation.
-fn fenced() -> String {
-    let tables = ["people", "orders", "consents", "products", "notes", "visits", "papers"];
-    let barriers = tables.map(|t| format!("CREATE VIEW fenced.{t} WITH (security_barrier) AS SELECT * FROM public.{t};"));
+/// The same relations as views, with and without a fence, in which a column that is always NULL is a constant: what
+/// PostgreSQL may do in another order, or not at all, over the released relations.
+fn views() -> String {
     let schema = read("schema.sql");
     let views = schema.find("CREATE VIEW").map(|at| &schema[at..]).unwrap_or_default();
-    format!(
-        "CREATE SCHEMA fenced; {} SET search_path = fenced, public; {views}; GRANT USAGE ON SCHEMA fenced TO PUBLIC;
-         GRANT ALL ON ALL TABLES IN SCHEMA fenced TO PUBLIC;",
-        barriers.concat()
-    )
+    let of = |name: &str, option: &str| {
+        format!(
+            "CREATE SCHEMA {name};
+             DO $$ DECLARE t regclass; list text; part text; c record; n bigint; BEGIN
+               FOREACH t IN ARRAY '{{people,orders,consents,products,notes,visits,visits_old,visits_new,papers,papers_old,hr.staff}}'::regclass[] LOOP
+                 list := '';
+                 FOR c IN SELECT * FROM pg_attribute WHERE attrelid = t AND attnum > 0 ORDER BY attnum LOOP
+                   EXECUTE format('SELECT count(%I) FROM %s', c.attname, t) INTO n;
+                   part := CASE n WHEN 0 THEN format('NULL::%s AS %I', format_type(c.atttypid, c.atttypmod), c.attname) ELSE quote_ident(c.attname) END;
+                   list := concat_ws(', ', NULLIF(list, ''), part);
+                 END LOOP;
+                 EXECUTE format('CREATE VIEW {name}.%I {option} AS SELECT %s FROM %s', (SELECT relname FROM pg_class WHERE oid = t), list, t);
+               END LOOP;
+             END $$;
+             SET search_path = {name}, public; {};
+             RESET search_path;
+             GRANT USAGE ON SCHEMA {name} TO PUBLIC; GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO PUBLIC;",
+            views.replace("hr.staff", "staff")
+        )
+    };
+    of("fenced", "WITH (security_barrier)") + &of("flat", "")
 }
 
 fn tables(cluster: &Cluster) -> Vec<Table> {

@@ -13,14 +13,14 @@ INSERT INTO stage.people (id, code, score, marks, at) VALUES (400, 'POISON-NEW',
 UPDATE stage.people SET birth = '2021-01-01' WHERE id IN (4, 12);
 UPDATE stage.orders SET amount = floor(amount / 100) * 100 + 99;
 UPDATE stage.orders SET code = '2', quantity = NULL, amount = 1e6, memo = 'm' WHERE person IS NULL OR person % 4 = 0;
-DELETE FROM stage.orders WHERE id IN (9, 16);
+DELETE FROM stage.orders WHERE id IN (9, 15);
 INSERT INTO stage.orders (id, person, code, quantity, at) VALUES (900, 8, 'POISON', 0, 2.5), (901, NULL, '', 0, 17.5), (902, 12345, 'y', 0, 40);
 UPDATE stage.consents SET status = 'other', purpose = 'x' WHERE person IN (4, 12, 20);
 DELETE FROM stage.consents WHERE person = 20;
 UPDATE stage.staff SET code = '9', name = 'Other', email = NULL, boss = 1, since = '1999-09-09' WHERE id = 4;
 UPDATE stage.visits SET ip = set_masklen(network(set_masklen(ip, 24)) + 77, masklen(ip));
 UPDATE stage.visits SET code = '0', note = 'x', seconds = 0, staff = NULL WHERE person % 4 = 0;
-DELETE FROM stage.visits WHERE person = 8;
+DELETE FROM stage.visits WHERE person IN (8, 20);
 UPDATE stage.papers SET word = '1', title = 't', size = 0 WHERE person % 4 = 0;
 UPDATE stage.papers_old SET word = 'POISON-Z', size = 99 WHERE word LIKE 'POISON%';
 UPDATE stage.papers_old SET shelf = 's';
