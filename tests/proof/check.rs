@@ -39,8 +39,8 @@ pub enum Wrong {
 pub enum Verdict {
     /// Rows, so many.
     Same(usize),
-    /// The same SQLSTATE.
-    SameError(String),
+    /// The same SQLSTATE, and the message.
+    SameError(String, String),
     /// The code and the message.
     Refused(String, String),
     /// Differs, as PostgreSQL may differ from itself over the released relations.
@@ -234,7 +234,10 @@ impl<'w> Checker<'w> {
 
 fn same(messages: &[Message]) -> Verdict {
     match messages.iter().find(|m| m.tag == b'E') {
-        Some(error) => Verdict::SameError(error.field(b'C').unwrap_or_default()),
+        Some(error) => {
+            let field = |code| error.field(code).unwrap_or_default();
+            Verdict::SameError(field(b'C'), field(b'M'))
+        }
         None => Verdict::Same(messages.iter().filter(|m| m.tag == b'D').count()),
     }
 }

@@ -32,16 +32,4 @@ impl Random {
     pub fn of_slice<'s, T>(&mut self, items: &'s [T]) -> &'s T {
         &items[self.below(items.len())]
     }
-
-    /// An index, each as likely as its weight says.
-    pub fn weighted(&mut self, weights: &[usize]) -> usize {
-        let mut at = self.below(weights.iter().sum());
-        for (i, weight) in weights.iter().enumerate() {
-            match at.checked_sub(*weight) {
-                Some(rest) => at = rest,
-                None => return i,
-            }
-        }
-        0
-    }
 }

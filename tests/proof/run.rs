@@ -17,12 +17,51 @@ pub struct Figures {
     rows: u64,
     empty: u64,
     too_slow: u64,
-    errors: BTreeMap<String, u64>,
-    refused: BTreeMap<String, (u64, BTreeMap<String, (u64, String)>)>,
+    errors: BTreeMap<String, Reasons>,
+    refused: BTreeMap<String, Reasons>,
     explained: BTreeMap<&'static str, u64>,
     modes: BTreeMap<&'static str, u64>,
     pub failures: Vec<Failure>,
     pub failed: BTreeMap<Wrong, u64>,
+}
+
+/// How often, and for each message how often and the shortest statement.
+#[derive(Debug, Default)]
+struct Reasons {
+    count: u64,
+    messages: BTreeMap<String, (u64, String)>,
+}
+
+impl Reasons {
+    fn add(&mut self, count: u64, message: String, sql: &str) {
+        self.count += count;
+        let known = self.messages.entry(message).or_insert_with(|| (0, sql.to_owned()));
+        known.0 += count;
+        if sql.len() < known.1.len() {
+            sql.clone_into(&mut known.1);
+        }
+    }
+
+    fn merge(into: &mut BTreeMap<String, Self>, from: BTreeMap<String, Self>) {
+        for (code, reasons) in from {
+            let of = into.entry(code).or_default();
+            for (message, (count, sql)) in reasons.messages {
+                of.add(count, message, &sql);
+            }
+        }
+    }
+
+    fn write(all: &BTreeMap<String, Self>, what: &str, out: &mut String) {
+        for (code, reasons) in all {
+            let _ = writeln!(out, "{what} {code}: {}", reasons.count);
+            let mut messages: Vec<_> = reasons.messages.iter().collect();
+            messages.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+            for (message, (count, sql)) in messages.into_iter().take(12) {
+                let sql: String = sql.chars().take(300).collect();
+                let _ = writeln!(out, "  {count} {message}\n      {sql}");
+            }
+        }
+    }
 }
 
 /// A failing statement, shrunk.
@@ -145,15 +184,11 @@ impl Figures {
         match verdict {
             Verdict::Same(0) => self.empty += 1,
             Verdict::Same(_) => self.rows += 1,
-            Verdict::SameError(state) => *self.errors.entry(state.clone()).or_default() += 1,
+            Verdict::SameError(state, message) => {
+                self.errors.entry(state.clone()).or_default().add(1, without_names(message), &sent.sql);
+            }
             Verdict::Refused(code, message) => {
-                let (count, messages) = self.refused.entry(code.clone()).or_default();
-                *count += 1;
-                let kind = messages.entry(without_names(message)).or_insert_with(|| (0, sent.sql.clone()));
-                kind.0 += 1;
-                if sent.sql.len() < kind.1.len() {
-                    kind.1 = sent.sql.clone();
-                }
+                self.refused.entry(code.clone()).or_default().add(1, without_names(message), &sent.sql);
             }
             Verdict::Explained(why) => *self.explained.entry(why).or_default() += 1,
             Verdict::TooSlow => self.too_slow += 1,
@@ -166,20 +201,8 @@ impl Figures {
         self.rows += other.rows;
         self.empty += other.empty;
         self.too_slow += other.too_slow;
-        for (state, count) in other.errors {
-            *self.errors.entry(state).or_default() += count;
-        }
-        for (code, (count, messages)) in other.refused {
-            let of = self.refused.entry(code).or_default();
-            of.0 += count;
-            for (message, (count, sql)) in messages {
-                let kind = of.1.entry(message).or_insert_with(|| (0, sql.clone()));
-                kind.0 += count;
-                if sql.len() < kind.1.len() {
-                    kind.1 = sql;
-                }
-            }
-        }
+        Reasons::merge(&mut self.errors, other.errors);
+        Reasons::merge(&mut self.refused, other.refused);
         for (why, count) in other.explained {
             *self.explained.entry(why).or_default() += count;
         }
@@ -201,8 +224,8 @@ impl Figures {
     /// A page for people.
     pub fn report(&self) -> String {
         let mut out = String::new();
-        let refused: u64 = self.refused.values().map(|r| r.0).sum();
-        let errors: u64 = self.errors.values().sum();
+        let refused: u64 = self.refused.values().map(|r| r.count).sum();
+        let errors: u64 = self.errors.values().map(|r| r.count).sum();
         let _ = writeln!(
             out,
             "{} tried: {} with rows, {} without, {errors} errors, {refused} refused, {} too slow, {} explained, {} wrong",
@@ -214,18 +237,10 @@ impl Figures {
             self.failures.len()
         );
         let _ = writeln!(out, "sent as: {:?}", self.modes);
-        let _ = writeln!(out, "errors by SQLSTATE: {:?}", self.errors);
         let _ = writeln!(out, "explained: {:?}", self.explained);
         let _ = writeln!(out, "wrong: {:?}", self.failed);
-        for (code, (count, messages)) in &self.refused {
-            let _ = writeln!(out, "refused as {code}: {count}");
-            let mut messages: Vec<_> = messages.iter().collect();
-            messages.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
-            for (message, (count, sql)) in messages.into_iter().take(12) {
-                let sql: String = sql.chars().take(200).collect();
-                let _ = writeln!(out, "  {count} {message}\n      {sql}");
-            }
-        }
+        Reasons::write(&self.errors, "error", &mut out);
+        Reasons::write(&self.refused, "refused as", &mut out);
         out
     }
 }
@@ -255,7 +270,7 @@ fn mode_name(sent: &Sent) -> &'static str {
 fn without_names(message: &str) -> String {
     message
         .split(' ')
-        .map(|word| if word.contains(|c: char| c.is_ascii_digit()) { "…" } else { word })
+        .map(|word| if word.contains(|c: char| c.is_ascii_digit() || c == '"') { "…" } else { word })
         .collect::<Vec<_>>()
         .join(" ")
 }

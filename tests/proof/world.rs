@@ -194,7 +194,7 @@ fn views() -> String {
              END $$;
              SET search_path = {name}, public; {};
              RESET search_path;
-             GRANT USAGE ON SCHEMA {name} TO PUBLIC; GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO PUBLIC;",
+             GRANT USAGE ON SCHEMA {name} TO PUBLIC; GRANT ALL ON ALL TABLES IN SCHEMA {name} TO PUBLIC;",
             views.replace("hr.staff", "staff")
         )
     };

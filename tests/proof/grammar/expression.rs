@@ -1,7 +1,7 @@
 //! Expressions of a type: columns, constants, templates, CASE, sub-queries, aggregates, windows.
 
 use super::templates::{Hole, TEMPLATES, Template};
-use super::{Grammar, Scope};
+use super::{Grammar, Kind, Scope};
 use crate::node;
 use crate::tree::{Node, Part, Sort};
 use crate::types::Type;
@@ -129,14 +129,35 @@ impl Grammar<'_> {
     }
 
     pub(super) fn template(&mut self, wanted: Type, scope: &Scope<'_>, depth: usize) -> Node {
-        let list = match self.partial && self.random.percent(25) {
-            true => TEMPLATES.partial.get(&wanted),
-            false => TEMPLATES.total.get(&wanted),
+        if self.partial && self.random.percent(25)
+            && let Some(node) = TEMPLATES.partial.get(&wanted).and_then(|list| self.failing(list, wanted, scope, depth))
+        {
+            return node;
+        }
+        let template = TEMPLATES.total.get(&wanted).map(|list| self.random.of_slice(list));
+        match template {
+            Some(template) => self.fill(Sort::Expression(wanted), template, scope, depth),
+            None => self.leaf(wanted, scope),
+        }
+    }
+
+    /// One that can fail, of a column: what is constant PostgreSQL may evaluate beforehand, or never.
+    fn failing(&mut self, list: &'static [Template], wanted: Type, scope: &Scope<'_>, depth: usize) -> Option<Node> {
+        let template = self.random.of_slice(list);
+        let mut node = self.fill(Sort::Expression(wanted), template, scope, depth);
+        let at = node.parts.iter().position(|part| matches!(part, Part::Node(_)))?;
+        let Part::Node(first) = &node.parts[at] else {
+            return None;
         };
-        let Some(template) = list.map(|list| self.random.of_slice(list)) else {
-            return self.leaf(wanted, scope);
+        let Sort::Expression(of) = first.sort else {
+            return None;
         };
-        self.fill(Sort::Expression(wanted), template, scope, depth)
+        let column = match scope.groups {
+            Some(_) => None,
+            None => self.column(of, scope),
+        };
+        node.parts[at] = column?.into();
+        Some(node)
     }
 
     pub(super) fn fill(&mut self, sort: Sort, template: &Template, scope: &Scope<'_>, depth: usize) -> Node {
@@ -151,7 +172,7 @@ impl Grammar<'_> {
                     Hole::Same => same,
                 };
                 // What stands in an ORDER BY of its own is the argument again.
-                let again = text.trim_start().starts_with("ORDER BY").then(|| parts.iter().find_map(|part| match part {
+                let again = text.contains("ORDER BY").then(|| parts.iter().find_map(|part| match part {
                     Part::Node(node) if node.sort == Sort::Expression(of) => Some(node.clone()),
                     _ => None,
                 }));
@@ -162,12 +183,21 @@ impl Grammar<'_> {
                 parts.push(node.into());
             }
         }
-        Node { sort, parts }
+        let node = Node { sort, parts };
+        // To be shrunk as one, or what is sorted by would not be the argument any more.
+        match template.texts.iter().any(|t| t.contains("ORDER BY")) {
+            true => node!(node.sort.clone(); node.text()),
+            false => node,
+        }
     }
 
     pub(super) fn aggregate(&mut self, wanted: Type, scope: &Scope<'_>, depth: usize) -> Option<Node> {
         let template = self.random.of_slice(TEMPLATES.aggregate.get(&wanted)?);
-        let below = scope.plain();
+        // Of outer columns alone it would be an aggregate of the outer query.
+        let below = Scope {
+            outer: None,
+            ..scope.plain()
+        };
         let sort = Sort::Expression(wanted);
         let call = self.fill(Sort::Fixed, template, &below, depth.min(2));
         if self.random.percent(15) {
@@ -182,7 +212,7 @@ impl Grammar<'_> {
         let keys: Option<Vec<String>> = scope
             .relations
             .iter()
-            .map(|r| r.is_keyed.then(|| format!("{}.id", r.alias)))
+            .map(|r| (r.kind == Kind::Keyed).then(|| format!("{}.id", r.alias)))
             .collect();
         keys.filter(|k| !k.is_empty()).map(|k| k.join(", "))
     }

@@ -47,8 +47,16 @@ struct Relation {
     /// As SQL names it; none where a join hides it.
     alias: String,
     columns: Vec<(String, Type)>,
-    /// A table, whose column `id` is its key.
-    is_keyed: bool,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A table whose column `id` is its key.
+    Keyed,
+    Rows,
+    /// A function of one column: its name is that of a value, not of a row.
+    Scalar,
 }
 
 /// Names that an expression can use.
@@ -118,27 +126,49 @@ impl<'w> Grammar<'w> {
         if self.role == "stats" && self.random.percent(90) {
             return self.statistics();
         }
-        if self.random.percent(12) {
+        if self.random.percent(if self.may_write() { 14 } else { 1 }) {
             return self.write();
+        }
+        if self.random.percent(3) {
+            return self.locking();
         }
         let wants_order = self.random.percent(35);
         let depth = 1 + self.random.below(3);
         let query = self.query(None, None, depth, wants_order);
         let is_ordered = query.is_ordered;
         let mode = self.mode(is_ordered);
-        let text = query.node.text();
-        // A view that groups or unites is read through as a sub-select, which cannot be locked.
-        let lockable = ["v_both", "v_spent"].iter().all(|view| !text.contains(view));
-        let tree = match self.random.percent(4) && lockable {
-            true => node!(Sort::Fixed; query.node, " FOR UPDATE"),
-            false => query.node,
-        };
         Statement {
-            tree,
+            tree: query.node,
             mode,
             is_ordered,
             writes: None,
         }
+    }
+
+    /// FOR UPDATE and its like, of tables.
+    fn locking(mut self) -> Statement {
+        let (from, relations) = self.plain_tables();
+        let scope = Scope::of(&relations, None);
+        let condition = self.where_clause(&scope, 2);
+        let of = self.type_of();
+        let value = self.expression(of, &scope, 2);
+        let lock = *self.random.of_slice(&["UPDATE", "NO KEY UPDATE", "SHARE", "KEY SHARE"]);
+        let tail = match self.random.below(3) {
+            0 => format!(" FOR {lock} OF {}", relations[0].alias),
+            1 => format!(" FOR {lock} SKIP LOCKED"),
+            _ => format!(" FOR {lock}"),
+        };
+        let mode = self.mode(false);
+        Statement {
+            tree: node!(Sort::Fixed; "SELECT ", value, from, condition, tail),
+            mode,
+            is_ordered: false,
+            writes: None,
+        }
+    }
+
+    fn may_write(&self) -> bool {
+        !matches!(self.role, "research" | "stats")
     }
 
     fn mode(&mut self, is_ordered: bool) -> Mode {

@@ -1,6 +1,6 @@
 //! Whole queries: WITH, set operations, VALUES, order and limits; and queries within expressions.
 
-use super::{Grammar, Relation, Scope};
+use super::{Grammar, Kind, Relation, Scope};
 use crate::node;
 use crate::tree::{Node, Sort};
 use crate::types::Type;
@@ -158,7 +158,7 @@ impl Grammar<'_> {
         self.with.push(Relation {
             alias: name,
             columns,
-            is_keyed: false,
+            kind: Kind::Rows,
         });
         node!(Sort::Fixed; head, query.node, ") ")
     }
@@ -171,7 +171,7 @@ impl Grammar<'_> {
         let relation = Relation {
             alias: name.clone(),
             columns: vec![(n.clone(), Type::Int), (v.clone(), of)],
-            is_keyed: false,
+            kind: Kind::Rows,
         };
         let mut relations = vec![relation.clone()];
         let join = match self.random.percent(50) {
@@ -183,7 +183,7 @@ impl Grammar<'_> {
                 relations.push(Relation {
                     alias,
                     columns: found.map(|t| t.columns).unwrap_or_default(),
-                    is_keyed: false,
+                    kind: Kind::Rows,
                 });
                 text
             }
@@ -268,10 +268,11 @@ impl Grammar<'_> {
     /// A row as a value.
     pub(super) fn whole_row(&mut self, wanted: Type, scope: &Scope<'_>) -> Node {
         let sort = Sort::Expression(wanted);
-        if scope.relations.is_empty() || scope.groups.is_some() {
+        let rows: Vec<&Relation> = scope.relations.iter().filter(|r| r.kind != Kind::Scalar).collect();
+        if rows.is_empty() || scope.groups.is_some() {
             return self.leaf(wanted, scope);
         }
-        let alias = self.random.of_slice(scope.relations).alias.clone();
+        let alias = self.random.of_slice(&rows).alias.clone();
         let text = match (wanted, self.random.below(4)) {
             (Type::Bool, 0) => format!("({alias} IS NULL)"),
             (Type::Bool, 1) => format!("({alias}.* IS NOT NULL)"),

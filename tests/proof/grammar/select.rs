@@ -1,7 +1,7 @@
 //! One SELECT: its list, WHERE, GROUP BY, HAVING, DISTINCT, windows.
 
 use super::query::Query;
-use super::{Grammar, Relation, Scope};
+use super::{Grammar, Kind, Relation, Scope};
 use crate::node;
 use crate::tree::{Node, Sort};
 use crate::types::Type;
@@ -135,7 +135,7 @@ impl Grammar<'_> {
 
     /// What is grouped by, and the clause.
     fn group_by(&mut self, wanted: &[Type], scope: &Scope<'_>) -> (Vec<(Type, Node)>, Node) {
-        let keyed: Vec<&Relation> = scope.relations.iter().filter(|r| r.is_keyed).collect();
+        let keyed: Vec<&Relation> = scope.relations.iter().filter(|r| r.kind == Kind::Keyed).collect();
         if !keyed.is_empty() && self.random.percent(15) {
             // The key carries the whole row.
             let of = (*self.random.of_slice(&keyed)).clone();

@@ -1,6 +1,6 @@
 //! FROM: tables, views, sub-queries, functions, VALUES, and joins of all kinds.
 
-use super::{Grammar, Relation, Scope};
+use super::{Grammar, Kind, Relation, Scope};
 use crate::node;
 use crate::tree::{Node, Sort};
 use crate::types::Type;
@@ -16,13 +16,33 @@ impl Grammar<'_> {
             return (Node::empty(), Vec::new());
         }
         let (mut node, mut relations) = self.item(outer, depth);
-        while self.budget > 0 && relations.len() < 4 && self.random.percent(40) {
-            (node, relations) = match self.random.percent(15) {
-                true => self.comma(node, relations, outer, depth),
-                false => self.join(node, relations, outer, depth),
-            };
+        while self.budget > 0 && relations.len() < 4 && self.random.percent(36) {
+            (node, relations) = self.join(node, relations, outer, depth);
+        }
+        // Commas last: a JOIN binds closer.
+        while self.budget > 0 && relations.len() < 4 && self.random.percent(10) {
+            (node, relations) = self.comma(node, relations, outer, depth);
         }
         (node!(Sort::Fixed; " FROM ", node), relations)
+    }
+
+    /// One table or two joined.
+    pub(super) fn plain_tables(&mut self) -> Item {
+        let all: Vec<Table> = self.tables_left().into_iter().filter(|t| !t.is_view).cloned().collect();
+        let one = |grammar: &mut Self| {
+            let table = grammar.random.of_slice(&all).clone();
+            let alias = grammar.name("t");
+            let node = node!(Sort::Fixed; format!("{} AS {alias}", table.name));
+            (node, vec![Relation { alias, columns: table.columns, kind: Kind::Rows }])
+        };
+        let (left, mut relations) = one(self);
+        if self.random.percent(60) {
+            return (node!(Sort::Fixed; " FROM ", left), relations);
+        }
+        let (right, more) = one(self);
+        let condition = self.equality(&relations, &more).unwrap_or_else(|| "true".into());
+        relations.extend(more);
+        (node!(Sort::Fixed; " FROM ", left, " JOIN ", right, " ON ", condition), relations)
     }
 
     fn comma(&mut self, left: Node, mut relations: Vec<Relation>, outer: Option<&Scope<'_>>, depth: usize) -> Item {
@@ -155,10 +175,11 @@ impl Grammar<'_> {
             false => "",
         };
         let is_keyed = !table.is_view && !table.name.starts_with("visits") && !table.name.starts_with("papers");
+        let kind = if is_keyed { Kind::Keyed } else { Kind::Rows };
         if self.random.percent(8) && !table.name.contains('.') && self.names < 3 && outer_free(&self.with) {
             // Under its own name.
             self.names += 3;
-            let relation = Relation { alias: table.name.clone(), columns: table.columns, is_keyed };
+            let relation = Relation { alias: table.name.clone(), columns: table.columns, kind };
             return (node!(Sort::Fixed; format!("{only}{name}")), vec![relation]);
         }
         let alias = self.name("t");
@@ -168,10 +189,10 @@ impl Grammar<'_> {
                 column.0.clone_from(name);
             }
             let node = node!(Sort::Fixed; format!("{only}{name} AS {alias} ({})", renamed.join(", ")));
-            let relation = Relation { alias, columns: table.columns, is_keyed: false };
+            let relation = Relation { alias, columns: table.columns, kind: Kind::Rows };
             return (node, vec![relation]);
         }
-        let relation = Relation { alias: alias.clone(), columns: table.columns, is_keyed };
+        let relation = Relation { alias: alias.clone(), columns: table.columns, kind };
         (node!(Sort::Fixed; format!("{only}{name} AS {alias}")), vec![relation])
     }
 
@@ -181,13 +202,13 @@ impl Grammar<'_> {
         let query = self.query(None, outer, depth.saturating_sub(1), ordered);
         let alias = self.name("s");
         if query.columns.is_empty() {
-            let relation = Relation { alias: alias.clone(), columns: Vec::new(), is_keyed: false };
+            let relation = Relation { alias: alias.clone(), columns: Vec::new(), kind: Kind::Rows };
             return (node!(Sort::Fixed; lateral, "(", query.node, format!(") AS {alias}")), vec![relation]);
         }
         let columns: Vec<(String, Type)> = query.types().into_iter().map(|t| (self.name("x"), t)).collect();
         let list: Vec<&str> = columns.iter().map(|(n, _)| n.as_str()).collect();
         let tail = format!(") AS {alias} ({})", list.join(", "));
-        let relation = Relation { alias, columns, is_keyed: false };
+        let relation = Relation { alias, columns, kind: Kind::Rows };
         (node!(Sort::Fixed; lateral, "(", query.node, tail), vec![relation])
     }
 
@@ -199,12 +220,12 @@ impl Grammar<'_> {
             let text = format!(") AS {alias} ({column}, y{})", self.names);
             let columns = vec![(column, Type::Int), (format!("y{}", self.names), Type::Text)];
             let node = node!(Sort::Fixed; "(VALUES (", a, ", ", b, "), (3, 'eu'::text)", text);
-            return (node, vec![Relation { alias, columns, is_keyed: false }]);
+            return (node, vec![Relation { alias, columns, kind: Kind::Rows }]);
         }
         let end = 1 + self.random.below(6);
         let node = node!(Sort::Fixed; format!("generate_series(1, {end}) AS {alias} ({column})"));
         let columns = vec![(column, Type::Int)];
-        (node, vec![Relation { alias, columns, is_keyed: false }])
+        (node, vec![Relation { alias, columns, kind: Kind::Scalar }])
     }
 
     /// What can refer to the items before it.
@@ -213,7 +234,7 @@ impl Grammar<'_> {
         let alias = self.name("l");
         let x = self.name("x");
         let one = |alias: String, x: String, t: Type| {
-            vec![Relation { alias, columns: vec![(x, t)], is_keyed: false }]
+            vec![Relation { alias, columns: vec![(x, t)], kind: Kind::Scalar }]
         };
         match self.random.below(7) {
             0 => {
@@ -222,9 +243,10 @@ impl Grammar<'_> {
             }
             1 => {
                 let value = self.expression(Type::Ints, scope, 1);
-                let node = node!(Sort::Fixed; "LATERAL unnest(", value, format!(") WITH ORDINALITY AS {alias} ({x}, o{x})"));
-                let columns = vec![(x.clone(), Type::Int), (format!("o{x}"), Type::Bigint)];
-                (node, vec![Relation { alias, columns, is_keyed: false }])
+                let o = self.name("o");
+                let node = node!(Sort::Fixed; "LATERAL unnest(", value, format!(") WITH ORDINALITY AS {alias} ({x}, {o})"));
+                let columns = vec![(x, Type::Int), (o, Type::Bigint)];
+                (node, vec![Relation { alias, columns, kind: Kind::Rows }])
             }
             2 => {
                 let value = self.column(Type::Text, scope).unwrap_or_else(|| self.constant(Type::Text));
@@ -237,14 +259,15 @@ impl Grammar<'_> {
                 let columns = vec![("n".to_owned(), Type::Int), ("open".to_owned(), Type::Jsonb)];
                 let condition = node!(Sort::Expression(Type::Jsonb); "CASE jsonb_typeof(", value.clone(), ") WHEN 'object' THEN ", value, " END");
                 let node = node!(Sort::Fixed; "jsonb_to_record(", condition, ") ", text);
-                (node, vec![Relation { alias, columns, is_keyed: false }])
+                (node, vec![Relation { alias, columns, kind: Kind::Rows }])
             }
             4 => {
                 let value = self.column(Type::Int, scope).unwrap_or_else(|| self.constant(Type::Int));
-                let text = format!(", generate_series(1, 2)) AS {alias} ({x}, y{x})");
+                let y = self.name("y");
+                let text = format!(", generate_series(1, 2)) AS {alias} ({x}, {y})");
                 let node = node!(Sort::Fixed; "ROWS FROM (generate_series(1, least(abs(", value, "), 4))", text);
-                let columns = vec![(x.clone(), Type::Int), (format!("y{x}"), Type::Int)];
-                (node, vec![Relation { alias, columns, is_keyed: false }])
+                let columns = vec![(x, Type::Int), (y, Type::Int)];
+                (node, vec![Relation { alias, columns, kind: Kind::Rows }])
             }
             _ => self.derived("LATERAL ", Some(scope), depth),
         }

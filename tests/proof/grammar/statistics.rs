@@ -1,6 +1,6 @@
 //! Statements for a purpose to which only statistics go: what it may ask, and some of what it may not.
 
-use super::{Grammar, Mode, Relation, Scope, Statement};
+use super::{Grammar, Kind, Mode, Relation, Scope, Statement};
 use crate::node;
 use crate::tree::{Node, Sort};
 use crate::types::Type;
@@ -8,7 +8,7 @@ use crate::types::Type;
 const GROUPS: [&str; 6] = ["t.region", "t.mood", "t.birth", "t.active", "t.code", "t.id % 2"];
 const SUMS: [&str; 12] = [
     "count(*)", "count(t.id)", "count(DISTINCT t.id)", "avg(t.weight)", "sum(t.score)", "bool_or(t.active)", "stddev(t.weight)",
-    "corr(t.weight, t.weight)", "max(t.score)", "avg(o.amount)", "count(o.id)", "array_agg(t.code ORDER BY t.code)",
+    "corr(t.weight, t.weight)", "avg(o.amount)", "count(o.id)", "max(t.score)", "array_agg(t.code ORDER BY t.code)",
 ];
 
 impl Grammar<'_> {
@@ -26,20 +26,26 @@ impl Grammar<'_> {
         let scope = Scope::of(&relations, None);
         let condition = match self.random.percent(60) {
             true => {
-                let depth = self.random.below(3);
-                let condition = self.expression(Type::Bool, &scope, depth);
+                let condition = match self.random.percent(80) {
+                    true => self.comparison(&scope),
+                    false => self.expression(Type::Bool, &scope, 2),
+                };
                 node!(Sort::Optional; " WHERE ", condition)
             }
             false => Node::empty(),
         };
         let count = self.random.below(3);
-        let groups: Vec<&'static str> = (0..count).map(|_| *self.random.of_slice(&GROUPS)).collect();
+        let known = if self.random.percent(90) { 5 } else { GROUPS.len() };
+        let groups: Vec<&'static str> = (0..count).map(|_| *self.random.of_slice(&GROUPS[..known])).collect();
         let mut list: Vec<Node> = groups.iter().map(|g| node!(Sort::Fixed; *g)).collect();
         let count = 1 + self.random.below(2);
         for _ in 0..count {
-            let usable = if joined { SUMS.len() } else { 9 };
-            let at = self.random.below(usable);
-            let item = match self.random.below(8) {
+            let at = match (joined, self.random.percent(4)) {
+                (_, true) => 10 + self.random.below(2),
+                (true, _) => self.random.below(10),
+                (false, _) => self.random.below(8),
+            };
+            let item = match self.random.below(20) {
                 0 => {
                     let filter = self.expression(Type::Bool, &scope, 1);
                     node!(Sort::Fixed; SUMS[at], node!(Sort::Optional; " FILTER (WHERE ", filter, ")"))
@@ -53,7 +59,7 @@ impl Grammar<'_> {
             true => Node::empty(),
             false => node!(Sort::Fixed; format!(" GROUP BY {}", groups.join(", "))),
         };
-        let having = match self.random.below(6) {
+        let having = match if groups.is_empty() { 1 + self.random.below(60) } else { self.random.below(6) } {
             0 => node!(Sort::Optional; " HAVING count(*) > 2"),
             1 => node!(Sort::Optional; " HAVING sum(t.score) > 100 AND count(*) > 1"),
             _ => Node::empty(),
@@ -70,12 +76,29 @@ impl Grammar<'_> {
         }
     }
 
+    /// A column with a constant.
+    fn comparison(&mut self, scope: &Scope<'_>) -> Node {
+        let sort = Sort::Expression(Type::Bool);
+        let of = self.ordered_type();
+        let (Some(column), value) = (self.column(of, scope), self.constant(of)) else {
+            return node!(sort; "t.active");
+        };
+        match self.random.below(5) {
+            0 => node!(sort; column, " IS NOT NULL"),
+            1 => node!(sort; column, " IN (", value, ")"),
+            _ => {
+                let operator = *self.random.of_slice(&[" = ", " < ", " >= ", " <> "]);
+                node!(sort; column, operator, value)
+            }
+        }
+    }
+
     fn relation(&self, name: &str, alias: &str) -> Relation {
         let table = self.tables.iter().find(|t| t.name == name);
         Relation {
             alias: alias.to_owned(),
             columns: table.map(|t| t.columns.clone()).unwrap_or_default(),
-            is_keyed: true,
+            kind: Kind::Keyed,
         }
     }
 }

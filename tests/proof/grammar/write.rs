@@ -1,7 +1,7 @@
 //! INSERT, UPDATE, DELETE with RETURNING, of columns that every purpose that may write sees raw: the released relation
 //! after a write is then that of the rows written.
 
-use super::{Grammar, Mode, Relation, Scope, Statement};
+use super::{Grammar, Kind, Mode, Relation, Scope, Statement};
 use crate::node;
 use crate::tree::{Node, Sort};
 use crate::types::Type;
@@ -27,7 +27,7 @@ impl Grammar<'_> {
                 .find(|t| t.name == table)
                 .map(|t| t.columns.clone())
                 .unwrap_or_default(),
-            is_keyed: false,
+            kind: Kind::Rows,
         };
         self.budget = 1 + self.random.below(3);
         let kind = self.random.below(10);
@@ -84,6 +84,11 @@ impl Grammar<'_> {
                 let (from, relations) = self.sources(None, 1);
                 let scope = Scope::of(&relations, None);
                 let condition = self.where_clause(&scope, 2);
+                let raw: Vec<Relation> = relations.iter().map(raw_columns).collect();
+                let scope = match self.random.percent(90) {
+                    true => Scope::of(&raw, None),
+                    false => scope,
+                };
                 let cells = columns.iter().map(|(_, t)| self.expression(*t, &scope, 1)).collect();
                 let id = format!("SELECT 200000 + row_number() OVER (){day_value}, ");
                 node!(Sort::Fixed; id, Node::list(", ", cells), from, condition)
@@ -115,12 +120,20 @@ impl Grammar<'_> {
         };
         let (from, relations, joined) = self.more_relations(" FROM ", relation);
         let scope = Scope::of(&relations, None);
+        let raw: Vec<Relation> = relations.iter().map(raw_columns).collect();
+        let stored = match self.random.percent(90) {
+            true => Scope::of(&raw, None),
+            false => scope,
+        };
+        if self.random.percent(70) {
+            self.budget = 0;
+        }
         let sets: Vec<Node> = columns
             .iter()
             .map(|(name, t)| {
                 let value = match self.random.percent(10) {
-                    true => self.scalar_query(*t, &scope),
-                    false => self.expression(*t, &scope, 2),
+                    true => self.scalar_query(*t, &stored),
+                    false => self.expression(*t, &stored, 2),
                 };
                 node!(Sort::Fixed; format!("{name} = "), value)
             })
@@ -165,7 +178,7 @@ impl Grammar<'_> {
         let second = Relation {
             alias: alias.clone(),
             columns: found.map(|t| t.columns.clone()).unwrap_or_default(),
-            is_keyed: false,
+            kind: Kind::Rows,
         };
         let node = node!(Sort::Fixed; word, format!("{other} AS {alias}"));
         (node, vec![relation, second], Some(joined))
@@ -192,4 +205,15 @@ impl Grammar<'_> {
             }
         }
     }
+}
+
+/// The columns that may be stored anywhere: those of no sensitivity.
+fn raw_columns(relation: &Relation) -> Relation {
+    const PERSONAL: [&str; 21] = [
+        "name", "email", "phone", "birth", "health", "device", "address", "score", "props", "doc", "photo", "points", "person",
+        "product", "amount", "quantity", "memo", "seconds", "note", "ip", "title",
+    ];
+    let mut raw = relation.clone();
+    raw.columns.retain(|(name, _)| !PERSONAL.contains(&name.as_str()));
+    raw
 }
