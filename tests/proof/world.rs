@@ -173,23 +173,27 @@ fn prepare(cluster: &Cluster) {
     }
 }
 
-/// The same relations as views, with and without a fence, in which a column that is always NULL is a constant: what
-/// PostgreSQL may do in another order, or not at all, over the released relations.
+/// The same relations as views, with and without a fence, which say what PostgreSQL could know of them: that a column
+/// is always NULL, or always the same. What it may do in another order, or not at all, over the released relations.
 fn views() -> String {
     let schema = read("schema.sql");
     let views = schema.find("CREATE VIEW").map(|at| &schema[at..]).unwrap_or_default();
     let of = |name: &str, option: &str| {
         format!(
             "CREATE SCHEMA {name};
-             DO $$ DECLARE t regclass; list text; part text; c record; n bigint; BEGIN
+             DO $$ DECLARE t regclass; list text; part text; c record; n bigint; least int; most int; holds text; BEGIN
                FOREACH t IN ARRAY '{{people,orders,consents,products,notes,visits,visits_old,visits_new,papers,papers_old,hr.staff}}'::regclass[] LOOP
-                 list := '';
+                 list := ''; holds := '';
                  FOR c IN SELECT * FROM pg_attribute WHERE attrelid = t AND attnum > 0 ORDER BY attnum LOOP
                    EXECUTE format('SELECT count(%I) FROM %s', c.attname, t) INTO n;
                    part := CASE n WHEN 0 THEN format('NULL::%s AS %I', format_type(c.atttypid, c.atttypmod), c.attname) ELSE quote_ident(c.attname) END;
                    list := concat_ws(', ', NULLIF(list, ''), part);
+                   IF n > 0 AND c.atttypid = 'int'::regtype THEN
+                     EXECUTE format('SELECT min(%1$I), max(%1$I) FROM %2$s HAVING count(%1$I) = count(*)', c.attname, t) INTO least, most;
+                     IF least = most THEN holds := format(' WHERE %I = %s', c.attname, least); END IF;
+                   END IF;
                  END LOOP;
-                 EXECUTE format('CREATE VIEW {name}.%I {option} AS SELECT %s FROM %s', (SELECT relname FROM pg_class WHERE oid = t), list, t);
+                 EXECUTE format('CREATE VIEW {name}.%I {option} AS SELECT %s FROM %s%s', (SELECT relname FROM pg_class WHERE oid = t), list, t, holds);
                END LOOP;
              END $$;
              SET search_path = {name}, public; {};
