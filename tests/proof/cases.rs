@@ -35,8 +35,14 @@ fn parse_head(head: &str) -> Sent {
     let mut numbers = numbers.split(',').filter_map(|n| n.parse::<usize>().ok());
     let mode = match mode {
         "simple" => Mode::Simple,
-        "extended" => Mode::Extended { parameters: true, binary: false },
-        "binary" => Mode::Extended { parameters: true, binary: true },
+        "extended" => Mode::Extended {
+            parameters: true,
+            binary: false,
+        },
+        "binary" => Mode::Extended {
+            parameters: true,
+            binary: true,
+        },
         "portal" => Mode::Portal {
             rows: numbers.next().unwrap() as u32,
             executes: numbers.next().unwrap(),

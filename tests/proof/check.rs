@@ -73,7 +73,12 @@ const PLANS: [&[(&str, &str)]; 7] = [
     &[("enable_hashjoin", "off"), ("enable_mergejoin", "off")],
     &[("enable_nestloop", "off"), ("enable_material", "off")],
     &[("join_collapse_limit", "1"), ("from_collapse_limit", "1")],
-    &[("search_path", "fenced, public"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("enable_hashagg", "off")],
+    &[
+        ("search_path", "fenced, public"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("enable_hashagg", "off"),
+    ],
 ];
 
 impl Sent {
@@ -126,7 +131,10 @@ impl<'w> Checker<'w> {
                 Place::Raw => self.world.proxied(role, "raw"),
                 Place::Twin => self.world.proxied(role, &format!("twin_{role}")),
                 Place::Released(plan) => {
-                    let options: Vec<String> = PLANS[plan].iter().map(|(n, v)| format!("-c {n}={}", v.replace(' ', "\\ "))).collect();
+                    let options: Vec<String> = PLANS[plan]
+                        .iter()
+                        .map(|(n, v)| format!("-c {n}={}", v.replace(' ', "\\ ")))
+                        .collect();
                     self.world.released(role, &options.join(" "))
                 }
             };
@@ -164,6 +172,9 @@ impl<'w> Checker<'w> {
             return Verdict::TooSlow;
         }
         if raw != twin {
+            if let Some(verdict) = self.order_of_errors(sent, &raw, &twin) {
+                return verdict;
+            }
             let told = format!("raw:      {}\ntwin:     {}", show(&raw), show(&twin));
             return Verdict::Wrong(Wrong::Interference, told);
         }
@@ -180,12 +191,27 @@ impl<'w> Checker<'w> {
         self.compare(sent, &raw)
     }
 
+    /// Where both fail, and rows come in no order of their own, which error is met first and how many rows come before
+    /// it follows the plan; if both are what PostgreSQL may say over the released relations, neither tells more.
+    fn order_of_errors(&mut self, sent: &Sent, raw: &[Message], twin: &[Message]) -> Option<Verdict> {
+        let fails = |messages: &[Message]| messages.iter().any(|m| m.tag == b'E');
+        if sent.is_ordered || !fails(raw) || !fails(twin) || refusal(raw).or(refusal(twin)).is_some() {
+            return None;
+        }
+        let is_wrong = |verdict| matches!(verdict, Verdict::Wrong(..));
+        let both = !is_wrong(self.compare(sent, raw)) && !is_wrong(self.compare(sent, twin));
+        both.then_some(Verdict::Explained("order of errors"))
+    }
+
     fn compare(&mut self, sent: &Sent, raw: &[Message]) -> Verdict {
         let mut first = String::new();
         for (plan, settings) in PLANS.iter().enumerate() {
             let mut sent = sent.clone();
             if let Some(schema) = settings.iter().find_map(|(_, path)| path.strip_suffix(", public")) {
-                sent.sql = sent.sql.replace("public.", &format!("{schema}.")).replace("hr.", &format!("{schema}."));
+                sent.sql = sent
+                    .sql
+                    .replace("public.", &format!("{schema}."))
+                    .replace("hr.", &format!("{schema}."));
             }
             let released = match self.run(&sent, Place::Released(plan)) {
                 Ok(released) => tidy(released, &sent),
@@ -222,17 +248,24 @@ impl<'w> Checker<'w> {
             let after = messages[at..].iter().find(|m| m.tag != b'D');
             messages[at].tag == b'D' && after.is_some_and(|m| m.tag == b'E')
         };
-        let told = messages.iter().enumerate().filter(|(i, m)| m.tag != b'N' && !failed(*i)).map(|(_, m)| match m.tag {
-            b'E' => format!("error {}", m.field(b'C').unwrap_or_default()),
-            b'T' => {
-                let columns = m.columns().into_iter().map(|(name, oid)| match self.world.composites.contains(&oid) {
-                    true => format!("{name} 2249"),
-                    false => format!("{name} {oid}"),
-                });
-                columns.collect::<Vec<_>>().join(", ")
-            }
-            _ => m.readable(),
-        });
+        let told = messages
+            .iter()
+            .enumerate()
+            .filter(|(i, m)| m.tag != b'N' && !failed(*i))
+            .map(|(_, m)| match m.tag {
+                b'E' => format!("error {}", m.field(b'C').unwrap_or_default()),
+                b'T' => {
+                    let columns =
+                        m.columns()
+                            .into_iter()
+                            .map(|(name, oid)| match self.world.composites.contains(&oid) {
+                                true => format!("{name} 2249"),
+                                false => format!("{name} {oid}"),
+                            });
+                    columns.collect::<Vec<_>>().join(", ")
+                }
+                _ => m.readable(),
+            });
         told.collect()
     }
 }
@@ -260,13 +293,17 @@ fn tidy(mut messages: Vec<Message>, sent: &Sent) -> Vec<Message> {
 
 fn is_slow(messages: &[Message]) -> bool {
     let codes = messages.iter().filter(|m| m.tag == b'E').filter_map(|m| m.field(b'C'));
-    codes.into_iter().any(|c| c == "57014" || c == "53200" || c == "54000" || c == "54001")
+    codes
+        .into_iter()
+        .any(|c| c == "57014" || c == "53200" || c == "54000" || c == "54001")
 }
 
 fn refusal(messages: &[Message]) -> Option<(String, String)> {
     let error = messages.iter().find(|m| m.tag == b'E')?;
     let message = error.field(b'M').unwrap_or_default();
-    let code = error.field(b'n').filter(|code| message.ends_with(&format!("({code})")))?;
+    let code = error
+        .field(b'n')
+        .filter(|code| message.ends_with(&format!("({code})")))?;
     Some((code, message))
 }
 

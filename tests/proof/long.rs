@@ -1,7 +1,8 @@
 //! Random statements for as long as one likes: `cargo bench --bench proof -- --count 100000 --seed 7`.
 //!
 //! Prints what was tried, refused and why, errors by SQLSTATE, and each failing statement as a case for `cases.txt`.
-//! Exit code 1 if there was one. `--from N --count 1 --show` prints a statement instead of running it.
+//! Exit code 1 if there was one. `--from N --count 1 --show` prints a statement instead of running it,
+//! `--serve` only starts the databases and the proxy.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -47,12 +48,29 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    if arguments.iter().any(|a| a == "--serve") {
+        println!(
+            "PostgreSQL on port {}, the proxy on {}; until the input ends",
+            world.cluster.port(),
+            world.port
+        );
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        return ExitCode::SUCCESS;
+    }
     let begun = Instant::now();
+    let again = run::replay(&world, cases::parse(include_str!("cases.txt")));
+    for failure in &again {
+        eprintln!("{failure}");
+    }
     let figures = run::run(&world, &plan);
     let seconds = begun.elapsed().as_secs_f64();
     println!("{}", figures.report());
-    println!("seed {}, {seconds:.0} s, {:.0} statements/s", plan.seed, figures.tried as f64 / seconds);
-    match figures.failures.is_empty() {
+    println!(
+        "seed {}, {seconds:.0} s, {:.0} statements/s",
+        plan.seed,
+        figures.tried as f64 / seconds
+    );
+    match again.is_empty() && figures.is_fine() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }

@@ -86,7 +86,10 @@ pub struct Plan {
 }
 
 pub fn statement(world: &World, plan: &Plan, number: u64) -> (String, Statement) {
-    let role = plan.role.clone().unwrap_or_else(|| ROLES[(number % ROLES.len() as u64) as usize].to_owned());
+    let role = plan
+        .role
+        .clone()
+        .unwrap_or_else(|| ROLES[(number % ROLES.len() as u64) as usize].to_owned());
     let statement = Grammar::new(Random::of(plan.seed, number), &world.tables, &role).statement();
     (role, statement)
 }
@@ -108,6 +111,23 @@ pub fn sent(role: &str, statement: &Statement, tree: &Node) -> Sent {
         is_ordered: statement.is_ordered,
         writes: statement.writes.clone(),
     }
+}
+
+/// Plays what failed once: what fails again.
+pub fn replay(world: &World, cases: Vec<Sent>) -> Vec<Failure> {
+    let mut checker = Checker::new(world);
+    let failed = cases.into_iter().filter_map(|sent| match checker.check(&sent) {
+        Verdict::Wrong(wrong, told) => Some(Failure {
+            number: 0,
+            wrong,
+            sent,
+            told,
+        }),
+        Verdict::Same(_) | Verdict::SameError(..) | Verdict::Refused(..) | Verdict::Explained(_) | Verdict::TooSlow => {
+            None
+        }
+    });
+    failed.collect()
 }
 
 /// Runs a plan, each lane on connections of its own.
@@ -138,9 +158,18 @@ fn run_lane(world: &World, plan: &Plan, lane: u64) -> Figures {
         let verdict = checker.check(&sent);
         figures.count(&sent, &verdict);
         if let Verdict::Wrong(wrong, told) = verdict {
-            let failure = Failure { number, wrong, sent, told };
+            let failure = Failure {
+                number,
+                wrong,
+                sent,
+                told,
+            };
             let known = figures.failures.len() < plan.shrink;
-            let failure = if known { shrink(&mut checker, &statement, failure) } else { failure };
+            let failure = if known {
+                shrink(&mut checker, &statement, failure)
+            } else {
+                failure
+            };
             if plan.progress {
                 eprintln!("{failure}");
             }
@@ -149,7 +178,10 @@ fn run_lane(world: &World, plan: &Plan, lane: u64) -> Figures {
         if plan.progress && said.elapsed() > Duration::from_secs(20) {
             said = Instant::now();
             let rate = figures.tried as f64 / begun.elapsed().as_secs_f64();
-            eprintln!("lane {lane}: {} tried, {rate:.0}/s, {:?}", figures.tried, figures.failed);
+            eprintln!(
+                "lane {lane}: {} tried, {rate:.0}/s, {:?}",
+                figures.tried, figures.failed
+            );
         }
     }
     figures
@@ -185,10 +217,16 @@ impl Figures {
             Verdict::Same(0) => self.empty += 1,
             Verdict::Same(_) => self.rows += 1,
             Verdict::SameError(state, message) => {
-                self.errors.entry(state.clone()).or_default().add(1, without_names(message), &sent.sql);
+                self.errors
+                    .entry(state.clone())
+                    .or_default()
+                    .add(1, without_names(message), &sent.sql);
             }
             Verdict::Refused(code, message) => {
-                self.refused.entry(code.clone()).or_default().add(1, without_names(message), &sent.sql);
+                self.refused
+                    .entry(code.clone())
+                    .or_default()
+                    .add(1, without_names(message), &sent.sql);
             }
             Verdict::Explained(why) => *self.explained.entry(why).or_default() += 1,
             Verdict::TooSlow => self.too_slow += 1,
@@ -219,6 +257,11 @@ impl Figures {
     /// Enough of them gave rows for the comparison to mean something.
     pub fn is_telling(&self) -> bool {
         self.rows * 3 > self.tried
+    }
+
+    /// All was as it must be.
+    pub fn is_fine(&self) -> bool {
+        self.failures.is_empty() && self.is_telling()
     }
 
     /// A page for people.
@@ -270,7 +313,13 @@ fn mode_name(sent: &Sent) -> &'static str {
 fn without_names(message: &str) -> String {
     message
         .split(' ')
-        .map(|word| if word.contains(|c: char| c.is_ascii_digit() || c == '"') { "…" } else { word })
+        .map(|word| {
+            if word.contains(|c: char| c.is_ascii_digit() || c == '"') {
+                "…"
+            } else {
+                word
+            }
+        })
         .collect::<Vec<_>>()
         .join(" ")
 }

@@ -188,9 +188,18 @@ impl Node {
             Sort::List(separator) => {
                 let without = |i: usize| Node {
                     sort: Sort::List(separator),
-                    parts: self.parts.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p.clone()).collect(),
+                    parts: self
+                        .parts
+                        .iter()
+                        .enumerate()
+                        .filter(|(j, _)| *j != i)
+                        .map(|(_, p)| p.clone())
+                        .collect(),
                 };
-                (0..self.parts.len()).filter(|_| self.parts.len() > 1).map(without).collect()
+                (0..self.parts.len())
+                    .filter(|_| self.parts.len() > 1)
+                    .map(without)
+                    .collect()
             }
             Sort::Expression(r#type) => {
                 let constant = |value: &str| Node {

@@ -173,7 +173,11 @@ impl Message {
                 let columns = columns.iter().map(|(name, oid)| format!("{name} {oid}"));
                 format!("columns {}", columns.collect::<Vec<_>>().join(", "))
             }
-            tag => format!("{} {}", tag as char, String::from_utf8_lossy(&self.body).replace('\0', " ")),
+            tag => format!(
+                "{} {}",
+                tag as char,
+                String::from_utf8_lossy(&self.body).replace('\0', " ")
+            ),
         }
     }
 }

@@ -20,7 +20,15 @@ use super::types::Type;
 use super::wire::{Request, Session};
 
 /// The roles, each of one purpose.
-pub const ROLES: [&str; 7] = ["support", "quality", "marketing", "partner", "research", "access", "stats"];
+pub const ROLES: [&str; 7] = [
+    "support",
+    "quality",
+    "marketing",
+    "partner",
+    "research",
+    "access",
+    "stats",
+];
 
 /// A table or view with its columns.
 #[derive(Debug, Clone)]
@@ -134,7 +142,10 @@ impl World {
         let mut session = self.proxied("research", "raw").unwrap_or_else(|e| panic!("{e}"));
         let sql = "SELECT string_agg(format('UPDATE people SET email = %L WHERE id = %s', email, id), ';') FROM people";
         let answer = session.ask(&Request::simple(sql)).unwrap();
-        let row = answer.iter().find(|m| m.tag == b'D').unwrap_or_else(|| panic!("{answer:?}"));
+        let row = answer
+            .iter()
+            .find(|m| m.tag == b'D')
+            .unwrap_or_else(|| panic!("{answer:?}"));
         let updates = String::from_utf8_lossy(&row.body[6..]).into_owned();
         // In its old order, which an update would change.
         let copy = "CREATE TEMP TABLE t AS SELECT * FROM people; TRUNCATE people; INSERT INTO people SELECT * FROM t ORDER BY id;";
@@ -160,7 +171,11 @@ fn prepare(cluster: &Cluster) {
     );
     cluster.psql("plain", "postgres", &granted);
     let create = |name: &str, changes: &str| {
-        cluster.psql("postgres", "postgres", &format!("CREATE DATABASE {name} TEMPLATE plain"));
+        cluster.psql(
+            "postgres",
+            "postgres",
+            &format!("CREATE DATABASE {name} TEMPLATE plain"),
+        );
         let script = format!("{}{changes}{}", read("rows.sql"), read("finish.sql"));
         cluster.psql(name, "postgres", &script);
     };

@@ -11,12 +11,14 @@ impl Grammar<'_> {
         if depth == 0 || self.random.percent(25) {
             return self.leaf(wanted, scope);
         }
-        if scope.aggregates && self.random.percent(40)
+        if scope.aggregates
+            && self.random.percent(40)
             && let Some(node) = self.aggregate(wanted, scope, depth)
         {
             return node;
         }
-        if scope.windows && self.random.percent(40)
+        if scope.windows
+            && self.random.percent(40)
             && let Some(node) = self.window(wanted, scope, depth)
         {
             return node;
@@ -74,7 +76,8 @@ impl Grammar<'_> {
             if !fitting.is_empty() && self.random.percent(80) {
                 return (*self.random.of_slice(&fitting)).clone();
             }
-            if scope.aggregates && self.random.percent(70)
+            if scope.aggregates
+                && self.random.percent(70)
                 && let Some(node) = self.aggregate(wanted, scope, 1)
             {
                 return node;
@@ -129,8 +132,12 @@ impl Grammar<'_> {
     }
 
     pub(super) fn template(&mut self, wanted: Type, scope: &Scope<'_>, depth: usize) -> Node {
-        if self.partial && self.random.percent(25)
-            && let Some(node) = TEMPLATES.partial.get(&wanted).and_then(|list| self.failing(list, wanted, scope, depth))
+        if self.partial
+            && self.random.percent(25)
+            && let Some(node) = TEMPLATES
+                .partial
+                .get(&wanted)
+                .and_then(|list| self.failing(list, wanted, scope, depth))
         {
             return node;
         }
@@ -172,10 +179,12 @@ impl Grammar<'_> {
                     Hole::Same => same,
                 };
                 // What stands in an ORDER BY of its own is the argument again.
-                let again = text.contains("ORDER BY").then(|| parts.iter().find_map(|part| match part {
-                    Part::Node(node) if node.sort == Sort::Expression(of) => Some(node.clone()),
-                    _ => None,
-                }));
+                let again = text.contains("ORDER BY").then(|| {
+                    parts.iter().find_map(|part| match part {
+                        Part::Node(node) if node.sort == Sort::Expression(of) => Some(node.clone()),
+                        _ => None,
+                    })
+                });
                 let node = match again.flatten() {
                     Some(node) => node,
                     None => self.expression(of, scope, depth.saturating_sub(1)),
@@ -260,12 +269,21 @@ impl Grammar<'_> {
             (Type::Float, 0) => node!(Sort::Fixed; "percent_rank()"),
             (Type::Float, 1) => node!(Sort::Fixed; "cume_dist()"),
             _ => {
-                let list: Vec<&Template> = TEMPLATES.aggregate.get(&wanted)?.iter().filter(|t| may_window(t)).collect();
+                let list: Vec<&Template> = TEMPLATES
+                    .aggregate
+                    .get(&wanted)?
+                    .iter()
+                    .filter(|t| may_window(t))
+                    .collect();
                 let template = list.get(self.random.below(list.len()))?;
                 self.fill(Sort::Fixed, template, &below, depth.min(2))
             }
         };
-        let frame = *self.random.of_slice(&["", " RANGE UNBOUNDED PRECEDING", " GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW"]);
+        let frame = *self.random.of_slice(&[
+            "",
+            " RANGE UNBOUNDED PRECEDING",
+            " GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
+        ]);
         Some(node!(sort; call, " OVER (", partition, "ORDER BY ", by, direction, frame, ")"))
     }
 }

@@ -4,9 +4,9 @@
 //! are sorted by, windows that count rows sort by keys, aggregates whose order shows have one of their own.
 
 mod expression;
-mod source;
 mod query;
 mod select;
+mod source;
 mod statistics;
 mod templates;
 mod write;
@@ -21,9 +21,15 @@ use crate::world::Table;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Simple,
-    Extended { parameters: bool, binary: bool },
+    Extended {
+        parameters: bool,
+        binary: bool,
+    },
     /// Execute with a row limit, so many times.
-    Portal { rows: u32, executes: usize },
+    Portal {
+        rows: u32,
+        executes: usize,
+    },
     /// DECLARE, FETCH, MOVE in a transaction.
     Cursor,
     /// PREPARE and EXECUTE.

@@ -144,11 +144,7 @@ impl Grammar<'_> {
             true => (*self.random.of_slice(&["people", "orders", "notes"])).to_owned(),
             false => self.name("w"),
         };
-        let columns: Vec<(String, Type)> = query
-            .types()
-            .into_iter()
-            .map(|t| (self.name("k"), t))
-            .collect();
+        let columns: Vec<(String, Type)> = query.types().into_iter().map(|t| (self.name("k"), t)).collect();
         if columns.is_empty() {
             return Node::empty();
         }
@@ -258,7 +254,9 @@ impl Grammar<'_> {
                 node!(sort; "((", value, ", ", second, ") ", not, "IN (", query, "))")
             }
             3 => {
-                let how = *self.random.of_slice(&[" = ANY (", " < ANY (", " >= ALL (", " <> ALL ("]);
+                let how = *self
+                    .random
+                    .of_slice(&[" = ANY (", " < ANY (", " >= ALL (", " <> ALL ("]);
                 node!(sort; "(", value, how, query, "))")
             }
             _ => node!(sort; "(", value, " ", not, "IN (", query, "))"),

@@ -33,7 +33,14 @@ impl Grammar<'_> {
             let table = grammar.random.of_slice(&all).clone();
             let alias = grammar.name("t");
             let node = node!(Sort::Fixed; format!("{} AS {alias}", table.name));
-            (node, vec![Relation { alias, columns: table.columns, kind: Kind::Rows }])
+            (
+                node,
+                vec![Relation {
+                    alias,
+                    columns: table.columns,
+                    kind: Kind::Rows,
+                }],
+            )
         };
         let (left, mut relations) = one(self);
         if self.random.percent(60) {
@@ -42,7 +49,10 @@ impl Grammar<'_> {
         let (right, more) = one(self);
         let condition = self.equality(&relations, &more).unwrap_or_else(|| "true".into());
         relations.extend(more);
-        (node!(Sort::Fixed; " FROM ", left, " JOIN ", right, " ON ", condition), relations)
+        (
+            node!(Sort::Fixed; " FROM ", left, " JOIN ", right, " ON ", condition),
+            relations,
+        )
     }
 
     fn comma(&mut self, left: Node, mut relations: Vec<Relation>, outer: Option<&Scope<'_>>, depth: usize) -> Item {
@@ -87,12 +97,11 @@ impl Grammar<'_> {
             };
             relations.extend(more);
             return match (natural, column) {
-                (false, Some(column)) => {
-                    (node!(Sort::Fixed; left, kind, right, format!(" USING ({column})")), relations)
-                }
-                (true, _) | (_, None) => {
-                    (node!(Sort::Fixed; left, " NATURAL", kind, right), relations)
-                }
+                (false, Some(column)) => (
+                    node!(Sort::Fixed; left, kind, right, format!(" USING ({column})")),
+                    relations,
+                ),
+                (true, _) | (_, None) => (node!(Sort::Fixed; left, " NATURAL", kind, right), relations),
             };
         }
         let equality = self.equality(&relations, &more);
@@ -123,7 +132,9 @@ impl Grammar<'_> {
         for (a, x, t) in &left {
             for (b, y, u) in &right {
                 if t == u && t.is_ordered() {
-                    let likely = [x, y].iter().any(|n| ["id", "person", "product", "staff"].contains(&n.as_str()));
+                    let likely = [x, y]
+                        .iter()
+                        .any(|n| ["id", "person", "product", "staff"].contains(&n.as_str()));
                     let weight = if likely && *t == Type::Int { 6 } else { 1 };
                     pairs.extend(std::iter::repeat_n(format!("{a}.{x} = {b}.{y}"), weight));
                 }
@@ -179,7 +190,11 @@ impl Grammar<'_> {
         if self.random.percent(8) && !table.name.contains('.') && self.names < 3 && outer_free(&self.with) {
             // Under its own name.
             self.names += 3;
-            let relation = Relation { alias: table.name.clone(), columns: table.columns, kind };
+            let relation = Relation {
+                alias: table.name.clone(),
+                columns: table.columns,
+                kind,
+            };
             return (node!(Sort::Fixed; format!("{only}{name}")), vec![relation]);
         }
         let alias = self.name("t");
@@ -189,10 +204,18 @@ impl Grammar<'_> {
                 column.0.clone_from(name);
             }
             let node = node!(Sort::Fixed; format!("{only}{name} AS {alias} ({})", renamed.join(", ")));
-            let relation = Relation { alias, columns: table.columns, kind: Kind::Rows };
+            let relation = Relation {
+                alias,
+                columns: table.columns,
+                kind: Kind::Rows,
+            };
             return (node, vec![relation]);
         }
-        let relation = Relation { alias: alias.clone(), columns: table.columns, kind };
+        let relation = Relation {
+            alias: alias.clone(),
+            columns: table.columns,
+            kind,
+        };
         (node!(Sort::Fixed; format!("{only}{name} AS {alias}")), vec![relation])
     }
 
@@ -202,13 +225,24 @@ impl Grammar<'_> {
         let query = self.query(None, outer, depth.saturating_sub(1), ordered);
         let alias = self.name("s");
         if query.columns.is_empty() {
-            let relation = Relation { alias: alias.clone(), columns: Vec::new(), kind: Kind::Rows };
-            return (node!(Sort::Fixed; lateral, "(", query.node, format!(") AS {alias}")), vec![relation]);
+            let relation = Relation {
+                alias: alias.clone(),
+                columns: Vec::new(),
+                kind: Kind::Rows,
+            };
+            return (
+                node!(Sort::Fixed; lateral, "(", query.node, format!(") AS {alias}")),
+                vec![relation],
+            );
         }
         let columns: Vec<(String, Type)> = query.types().into_iter().map(|t| (self.name("x"), t)).collect();
         let list: Vec<&str> = columns.iter().map(|(n, _)| n.as_str()).collect();
         let tail = format!(") AS {alias} ({})", list.join(", "));
-        let relation = Relation { alias, columns, kind: Kind::Rows };
+        let relation = Relation {
+            alias,
+            columns,
+            kind: Kind::Rows,
+        };
         (node!(Sort::Fixed; lateral, "(", query.node, tail), vec![relation])
     }
 
@@ -220,12 +254,26 @@ impl Grammar<'_> {
             let text = format!(") AS {alias} ({column}, y{})", self.names);
             let columns = vec![(column, Type::Int), (format!("y{}", self.names), Type::Text)];
             let node = node!(Sort::Fixed; "(VALUES (", a, ", ", b, "), (3, 'eu'::text)", text);
-            return (node, vec![Relation { alias, columns, kind: Kind::Rows }]);
+            return (
+                node,
+                vec![Relation {
+                    alias,
+                    columns,
+                    kind: Kind::Rows,
+                }],
+            );
         }
         let end = 1 + self.random.below(6);
         let node = node!(Sort::Fixed; format!("generate_series(1, {end}) AS {alias} ({column})"));
         let columns = vec![(column, Type::Int)];
-        (node, vec![Relation { alias, columns, kind: Kind::Scalar }])
+        (
+            node,
+            vec![Relation {
+                alias,
+                columns,
+                kind: Kind::Scalar,
+            }],
+        )
     }
 
     /// What can refer to the items before it.
@@ -234,40 +282,75 @@ impl Grammar<'_> {
         let alias = self.name("l");
         let x = self.name("x");
         let one = |alias: String, x: String, t: Type| {
-            vec![Relation { alias, columns: vec![(x, t)], kind: Kind::Scalar }]
+            vec![Relation {
+                alias,
+                columns: vec![(x, t)],
+                kind: Kind::Scalar,
+            }]
         };
         match self.random.below(7) {
             0 => {
                 let value = self.expression(Type::Texts, scope, 1);
-                (node!(Sort::Fixed; "unnest(", value, format!(") AS {alias} ({x})")), one(alias, x, Type::Text))
+                (
+                    node!(Sort::Fixed; "unnest(", value, format!(") AS {alias} ({x})")),
+                    one(alias, x, Type::Text),
+                )
             }
             1 => {
                 let value = self.expression(Type::Ints, scope, 1);
                 let o = self.name("o");
-                let node = node!(Sort::Fixed; "LATERAL unnest(", value, format!(") WITH ORDINALITY AS {alias} ({x}, {o})"));
+                let node =
+                    node!(Sort::Fixed; "LATERAL unnest(", value, format!(") WITH ORDINALITY AS {alias} ({x}, {o})"));
                 let columns = vec![(x, Type::Int), (o, Type::Bigint)];
-                (node, vec![Relation { alias, columns, kind: Kind::Rows }])
+                (
+                    node,
+                    vec![Relation {
+                        alias,
+                        columns,
+                        kind: Kind::Rows,
+                    }],
+                )
             }
             2 => {
-                let value = self.column(Type::Text, scope).unwrap_or_else(|| self.constant(Type::Text));
+                let value = self
+                    .column(Type::Text, scope)
+                    .unwrap_or_else(|| self.constant(Type::Text));
                 let node = node!(Sort::Fixed; "regexp_split_to_table(", value, format!(", '[ @]') AS {alias} ({x})"));
                 (node, one(alias, x, Type::Text))
             }
             3 => {
-                let value = self.column(Type::Jsonb, scope).unwrap_or_else(|| self.constant(Type::Jsonb));
+                let value = self
+                    .column(Type::Jsonb, scope)
+                    .unwrap_or_else(|| self.constant(Type::Jsonb));
                 let text = format!("AS {alias} (n int, open jsonb)");
                 let columns = vec![("n".to_owned(), Type::Int), ("open".to_owned(), Type::Jsonb)];
                 let condition = node!(Sort::Expression(Type::Jsonb); "CASE jsonb_typeof(", value.clone(), ") WHEN 'object' THEN ", value, " END");
                 let node = node!(Sort::Fixed; "jsonb_to_record(", condition, ") ", text);
-                (node, vec![Relation { alias, columns, kind: Kind::Rows }])
+                (
+                    node,
+                    vec![Relation {
+                        alias,
+                        columns,
+                        kind: Kind::Rows,
+                    }],
+                )
             }
             4 => {
-                let value = self.column(Type::Int, scope).unwrap_or_else(|| self.constant(Type::Int));
+                let value = self
+                    .column(Type::Int, scope)
+                    .unwrap_or_else(|| self.constant(Type::Int));
                 let y = self.name("y");
                 let text = format!(", generate_series(1, 2)) AS {alias} ({x}, {y})");
                 let node = node!(Sort::Fixed; "ROWS FROM (generate_series(1, least(abs(", value, "), 4))", text);
                 let columns = vec![(x, Type::Int), (y, Type::Int)];
-                (node, vec![Relation { alias, columns, kind: Kind::Rows }])
+                (
+                    node,
+                    vec![Relation {
+                        alias,
+                        columns,
+                        kind: Kind::Rows,
+                    }],
+                )
             }
             _ => self.derived("LATERAL ", Some(scope), depth),
         }

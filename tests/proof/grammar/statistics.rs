@@ -7,8 +7,18 @@ use crate::types::Type;
 
 const GROUPS: [&str; 6] = ["t.region", "t.mood", "t.birth", "t.active", "t.code", "t.id % 2"];
 const SUMS: [&str; 12] = [
-    "count(*)", "count(t.id)", "count(DISTINCT t.id)", "avg(t.weight)", "sum(t.score)", "bool_or(t.active)", "stddev(t.weight)",
-    "corr(t.weight, t.weight)", "avg(o.amount)", "count(o.id)", "max(t.score)", "array_agg(t.code ORDER BY t.code)",
+    "count(*)",
+    "count(t.id)",
+    "count(DISTINCT t.id)",
+    "avg(t.weight)",
+    "sum(t.score)",
+    "bool_or(t.active)",
+    "stddev(t.weight)",
+    "corr(t.weight, t.weight)",
+    "avg(o.amount)",
+    "count(o.id)",
+    "max(t.score)",
+    "array_agg(t.code ORDER BY t.code)",
 ];
 
 impl Grammar<'_> {
@@ -59,14 +69,21 @@ impl Grammar<'_> {
             true => Node::empty(),
             false => node!(Sort::Fixed; format!(" GROUP BY {}", groups.join(", "))),
         };
-        let having = match if groups.is_empty() { 1 + self.random.below(60) } else { self.random.below(6) } {
+        let having = match if groups.is_empty() {
+            1 + self.random.below(60)
+        } else {
+            self.random.below(6)
+        } {
             0 => node!(Sort::Optional; " HAVING count(*) > 2"),
             1 => node!(Sort::Optional; " HAVING sum(t.score) > 100 AND count(*) > 1"),
             _ => Node::empty(),
         };
         let mode = match self.random.percent(60) {
             true => Mode::Simple,
-            false => Mode::Extended { parameters: self.random.percent(50), binary: false },
+            false => Mode::Extended {
+                parameters: self.random.percent(50),
+                binary: false,
+            },
         };
         Statement {
             tree: node!(Sort::Fixed; "SELECT ", Node::list(", ", list), from, condition, clause, having),

@@ -9,10 +9,16 @@ use crate::types::Type;
 /// Tables with columns that may be set.
 const TARGETS: [(&str, &[&str]); 6] = [
     ("notes", &["product", "body", "made", "flags", "score", "done"]),
-    ("products", &["name", "price", "weight", "tags", "since", "spec", "mood"]),
+    (
+        "products",
+        &["name", "price", "weight", "tags", "since", "spec", "mood"],
+    ),
     ("orders", &["placed", "paid", "rate", "code"]),
     ("visits", &["channel", "code"]),
-    ("people", &["weight", "mood", "tags", "marks", "active", "wake", "seen", "code"]),
+    (
+        "people",
+        &["weight", "mood", "tags", "marks", "active", "wake", "seen", "code"],
+    ),
     ("papers", &["size"]),
 ];
 
@@ -44,7 +50,10 @@ impl Grammar<'_> {
         };
         let mode = match self.random.percent(50) {
             true => Mode::Simple,
-            false => Mode::Extended { parameters: self.random.percent(60), binary: false },
+            false => Mode::Extended {
+                parameters: self.random.percent(60),
+                binary: false,
+            },
         };
         Statement {
             tree,
@@ -210,8 +219,8 @@ impl Grammar<'_> {
 /// The columns that may be stored anywhere: those of no sensitivity.
 fn raw_columns(relation: &Relation) -> Relation {
     const PERSONAL: [&str; 21] = [
-        "name", "email", "phone", "birth", "health", "device", "address", "score", "props", "doc", "photo", "points", "person",
-        "product", "amount", "quantity", "memo", "seconds", "note", "ip", "title",
+        "name", "email", "phone", "birth", "health", "device", "address", "score", "props", "doc", "photo", "points",
+        "person", "product", "amount", "quantity", "memo", "seconds", "note", "ip", "title",
     ];
     let mut raw = relation.clone();
     raw.columns.retain(|(name, _)| !PERSONAL.contains(&name.as_str()));
