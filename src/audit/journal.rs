@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use crate::verify::Verified;
@@ -16,6 +17,7 @@ use crate::verify::Verified;
 use super::Recorded;
 use super::chain::Head;
 use super::event::{Event, Recovery, StatementEvent};
+use super::feed::{Feed, WrittenRecord};
 use super::queue::{AuditUnavailable, Queue, Ticket};
 use super::storage::{self, Ledger, Medium};
 use super::writer::{Manner, Writer};
@@ -67,6 +69,8 @@ pub struct Journal {
 #[derive(Debug)]
 struct Shared {
     queue: Arc<Queue>,
+    /// Gone when the journal is closed, so that followers see the end.
+    feed: Mutex<Option<Feed>>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -102,13 +106,15 @@ impl Journal {
             rotate_bytes: config.rotate_bytes,
             retry: config.retry,
         };
-        let writer = Writer::new(Arc::clone(&queue), ledger, head, first_seq, manner);
+        let feed = Feed::new();
+        let writer = Writer::new(Arc::clone(&queue), ledger, head, first_seq, manner, feed.clone());
         let writer = std::thread::Builder::new()
             .name("audit".into())
             .spawn(move || writer.run())?;
         Ok(Self {
             shared: Arc::new(Shared {
                 queue,
+                feed: Mutex::new(Some(feed)),
                 writer: Mutex::new(Some(writer)),
             }),
         })
@@ -166,6 +172,18 @@ impl Journal {
         self.shared.queue.written(ticket).await
     }
 
+    /// Whether the event is written; `None` while that is open. One atomic load.
+    pub fn outcome(&self, ticket: Ticket) -> Option<Result<(), AuditUnavailable>> {
+        self.shared.queue.outcome(ticket)
+    }
+
+    /// Records from now on, as they are written; ends when the journal is closed. A follower that is
+    /// too slow misses records, and is told how many; it never holds up the journal.
+    pub fn follow(&self) -> broadcast::Receiver<WrittenRecord> {
+        let feed = self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner);
+        feed.as_ref().map_or_else(|| Feed::new().follow(), Feed::follow)
+    }
+
     /// As far as is known, events can be written.
     pub fn is_available(&self) -> bool {
         self.shared.queue.is_available()
@@ -194,6 +212,7 @@ impl Shared {
             // A writer that panicked has refused all that waited, and there is nothing to add.
             let _ = writer.join();
         }
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

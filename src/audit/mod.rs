@@ -12,6 +12,8 @@
 mod canonical;
 pub mod chain;
 mod event;
+mod feed;
+mod files;
 mod journal;
 pub mod query;
 mod queue;
@@ -28,6 +30,7 @@ pub use event::{
     BreakGlassPhase, CellChange, DeclaredVia, Event, PolicyStamp, Recovery, SessionFacts, SqlState, StatementEvent,
     SubjectHash, timestamp,
 };
+pub use feed::WrittenRecord;
 pub use journal::{Durability, Journal, JournalConfig};
 pub use queue::{AuditUnavailable, Ticket};
 

@@ -144,7 +144,7 @@ fn search_file(search: &mut Search<'_>, path: &Path, sink: &mut dyn Sink) -> io:
     while let Some((number, line)) = lines.next_line().map_err(|error| reader::named(path, &error))? {
         let record = match line {
             Line::Whole(line) => Record::read(line),
-            Line::Torn(_) | Line::TooLong => None,
+            Line::Torn(_) | Line::TooLong | Line::Undecodable => None,
         };
         match record {
             Some(record) => search.next(record, sink)?,

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::chain::{Head, seal};
 use super::event::{Event, Recovery};
+use super::feed::Feed;
 use super::queue::{Kind, Losses, Queue, Queued};
 use super::storage::{Ledger, Medium, Written};
 
@@ -42,6 +43,7 @@ pub(super) struct Writer<M> {
     /// Grows when a rotation failed, so that it is not tried again at each batch.
     rotate_at: u64,
     buffer: Vec<u8>,
+    feed: Feed,
 }
 
 /// Says that the writer is gone, also when it panicked.
@@ -60,6 +62,7 @@ impl<M: Medium> Writer<M> {
         head: Head,
         first_seq: Option<u64>,
         manner: Manner,
+        feed: Feed,
     ) -> Self {
         Self {
             queue,
@@ -69,6 +72,7 @@ impl<M: Medium> Writer<M> {
             manner,
             rotate_at: manner.rotate_bytes,
             buffer: Vec::new(),
+            feed,
         }
     }
 
@@ -120,6 +124,7 @@ impl<M: Medium> Writer<M> {
             }
         }
         self.head = head;
+        self.feed.publish(first, &self.buffer);
         Ok(())
     }
 

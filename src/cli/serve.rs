@@ -163,10 +163,14 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
     shared.journal.note(Event::Start {
         version: env!("CARGO_PKG_VERSION"),
     });
-    let sessions = tokio::spawn(downstream::serve(listener, Arc::clone(&shared)));
+    let mut sessions = tokio::spawn(downstream::serve(listener, Arc::clone(&shared)));
     announce(address);
     loop {
         tokio::select! {
+            ended = &mut sessions => {
+                let error = ended.map_or_else(|e| e.to_string(), |served| served.map_or_else(|e| e.to_string(), |()| "ended".to_owned()));
+                return Err(format!("sessions cannot be served: {error}"));
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => reload(args, &shared),
@@ -174,7 +178,6 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
     }
     tracing::info!("no new connections; sessions end with their transactions");
     phase.send_replace(Phase::Draining);
-    let mut sessions = sessions;
     let drained = tokio::select! {
         ended = tokio::time::timeout(Duration::from_secs(args.drain_timeout), &mut sessions) => ended.is_ok(),
         _ = terminate.recv() => false,

@@ -399,3 +399,44 @@ fn a_record_holds_its_links() {
     assert_eq!(links[1].prev, links[0].hash);
     assert_eq!(links[0].seq, 1);
 }
+
+#[test]
+fn a_follower_sees_what_is_written_in_order_and_the_end() {
+    let fake = Fake::new();
+    let journal = start(&fake, |_| ());
+    journal.note(Event::Start { version: "1" });
+    let mut follower = journal.follow();
+    let (_, ticket) = journal.record(text(), statement_event()).expect("available");
+    wait(journal.written(ticket)).expect("written");
+    journal.close();
+    let mut seen = Vec::new();
+    while let Ok(record) = follower.blocking_recv() {
+        seen.push(record);
+    }
+    let lines = fake.lines();
+    let from = lines.len() - seen.len();
+    for (index, record) in seen.iter().enumerate() {
+        assert_eq!(record.line, lines[from + index]);
+        assert_eq!(record.seq, (from + index) as u64 + 1);
+    }
+    assert!(seen.len() >= 2, "the statement and the stop");
+    assert!(journal.follow().blocking_recv().is_err(), "nothing more comes");
+}
+
+#[test]
+fn a_follower_that_sleeps_holds_up_nobody_and_learns_what_it_missed() {
+    let fake = Fake::new();
+    let journal = start(&fake, |config| config.queue_bytes = usize::MAX);
+    let mut follower = journal.follow();
+    let extra = 100;
+    for _ in 0..crate::audit::feed::DEPTH + extra {
+        journal.note(Event::Stop);
+    }
+    journal.close();
+    let missed = match follower.blocking_recv() {
+        Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => missed,
+        other => panic!("told of {other:?}"),
+    };
+    assert_eq!(missed, extra as u64 + 1);
+    assert_eq!(follower.blocking_recv().expect("the rest").seq, missed + 1);
+}

@@ -1,5 +1,7 @@
 //! Lines as they may stand in a file.
 
+use std::io::BufReader;
+
 use super::*;
 
 fn lines(bytes: &[u8]) -> Vec<(u64, String)> {
@@ -12,6 +14,7 @@ fn lines(bytes: &[u8]) -> Vec<(u64, String)> {
                 Line::Whole(line) => String::from_utf8_lossy(line).into_owned(),
                 Line::Torn(part) => format!("torn {}", part.len()),
                 Line::TooLong => "too long".to_owned(),
+                Line::Undecodable => "undecodable".to_owned(),
             },
         ));
     }
@@ -52,4 +55,39 @@ fn a_known_head_is_found_after_a_gap_too() {
     std::fs::remove_file(path).expect("file");
     let summary = summary.expect("readable");
     assert_eq!((summary.faults, summary.known), (1, vec![(head, Known::Holds)]));
+}
+
+#[test]
+fn compressed_files_and_those_that_rotation_left_are_read_in_order() {
+    let folder = std::env::temp_dir().join(format!("pgpurpose-rotated-{}", uuid::Uuid::now_v7()));
+    std::fs::create_dir(&folder).expect("folder");
+    let mut head = Head::GENESIS;
+    let mut write = |name: &str, compressed: bool| {
+        let mut bytes = Vec::new();
+        for _ in 0..2 {
+            head = super::super::chain::seal(&mut bytes, head, b",\"event\":\"stop\"");
+        }
+        if compressed {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            io::Write::write_all(&mut gzip, &bytes).expect("memory");
+            bytes = gzip.finish().expect("memory");
+        }
+        std::fs::write(folder.join(name), bytes).expect("file");
+    };
+    write("audit-000000000001.jsonl.gz", true);
+    write("audit-000000000003.jsonl", false);
+    write("audit.jsonl", false);
+    std::fs::write(folder.join("audit-x.jsonl"), "not ours\n").expect("file");
+    std::fs::write(folder.join("other-000000000001.jsonl"), "not ours\n").expect("file");
+    let files = with_rotated(&[folder.join("audit.jsonl")]).expect("folder");
+    let names: Vec<_> = in_order(&files).expect("files");
+    let names: Vec<_> = names.iter().filter_map(|p| p.file_name()?.to_str()).collect();
+    assert_eq!(
+        names,
+        ["audit-000000000001.jsonl.gz", "audit-000000000003.jsonl", "audit.jsonl"]
+    );
+    let summary = verify(&files, &[], |_| ()).expect("readable");
+    assert!(summary.holds());
+    assert_eq!((summary.records, summary.head), (6, Some(head)));
+    std::fs::remove_dir_all(folder).expect("folder");
 }
