@@ -108,7 +108,7 @@ pub fn sent(role: &str, statement: &Statement, tree: &Node) -> Sent {
         sql,
         values,
         mode: statement.mode,
-        is_ordered: statement.is_ordered,
+        is_ordered: statement.is_ordered && tree.text().contains(" ORDER BY 1"),
         writes: statement.writes.clone(),
     }
 }

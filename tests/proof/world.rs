@@ -188,12 +188,12 @@ fn prepare(cluster: &Cluster) {
     }
 }
 
-/// The same relations as views, with and without a fence, which say what PostgreSQL could know of them: that a column
+/// The same relations as views, with and without a fence and in their contrary order, which say what PostgreSQL could know of them: that a column
 /// is always NULL, or always the same. What it may do in another order, or not at all, over the released relations.
 fn views() -> String {
     let schema = read("schema.sql");
     let views = schema.find("CREATE VIEW").map(|at| &schema[at..]).unwrap_or_default();
-    let of = |name: &str, option: &str| {
+    let of = |name: &str, option: &str, order: &str| {
         format!(
             "CREATE SCHEMA {name};
              DO $$ DECLARE t regclass; list text; part text; c record; n bigint; least int; most int; holds text; BEGIN
@@ -208,7 +208,7 @@ fn views() -> String {
                      IF least = most THEN holds := format(' WHERE %I = %s', c.attname, least); END IF;
                    END IF;
                  END LOOP;
-                 EXECUTE format('CREATE VIEW {name}.%I {option} AS SELECT %s FROM %s%s', (SELECT relname FROM pg_class WHERE oid = t), list, t, holds);
+                 EXECUTE format('CREATE VIEW {name}.%I {option} AS SELECT %s FROM %s%s {order}', (SELECT relname FROM pg_class WHERE oid = t), list, t, holds);
                END LOOP;
              END $$;
              SET search_path = {name}, public; {};
@@ -217,7 +217,7 @@ fn views() -> String {
             views.replace("hr.staff", "staff")
         )
     };
-    of("fenced", "WITH (security_barrier)") + &of("flat", "")
+    of("fenced", "WITH (security_barrier)", "") + &of("flat", "", "") + &of("backward", "", "ORDER BY ctid DESC")
 }
 
 fn tables(cluster: &Cluster) -> Vec<Table> {

@@ -132,6 +132,13 @@ impl Grammar<'_> {
     }
 
     pub(super) fn template(&mut self, wanted: Type, scope: &Scope<'_>, depth: usize) -> Node {
+        if self.traps
+            && wanted == Type::Int
+            && self.random.percent(60)
+            && let Some(node) = self.trap(scope)
+        {
+            return node;
+        }
         if self.partial
             && self.random.percent(25)
             && let Some(node) = TEMPLATES
@@ -146,6 +153,41 @@ impl Grammar<'_> {
             Some(template) => self.fill(Sort::Expression(wanted), template, scope, depth),
             None => self.leaf(wanted, scope),
         }
+    }
+
+    /// One that fails in rows that the role may not see, and mostly in no other.
+    fn trap(&mut self, scope: &Scope<'_>) -> Option<Node> {
+        if scope.groups.is_some() {
+            return None;
+        }
+        let columns = scope
+            .relations
+            .iter()
+            .flat_map(|r| r.columns.iter().map(move |(name, t)| (r, name, *t)));
+        let texts = ["code", "word"];
+        let keys = ["person", "id"];
+        let is_trap = |name: &str, t: Type| match t {
+            Type::Text => texts.contains(&name),
+            Type::Int => keys.contains(&name),
+            _ => false,
+        };
+        let found: Vec<(String, Type)> = columns
+            .filter(|(_, name, t)| is_trap(name, *t))
+            .map(|(r, name, t)| (format!("{}.{name}", r.alias), t))
+            .collect();
+        let (x, of) = found.get(self.random.below(found.len()))?;
+        let text = match (of, self.role) {
+            (Type::Text, _) => match self.random.below(3) {
+                0 => format!("{x}::int"),
+                1 => format!("CAST({x} AS integer)"),
+                _ => format!("to_number({x}, '99')::int"),
+            },
+            (_, "partner") => format!("(12 / (({x} % 5) * ({x} % 5 - 1) * ({x} % 5 - 4)))"),
+            (_, "access") => format!("sqrt(({x} = 5)::int - 1)::int"),
+            (_, "marketing" | "research") if self.random.percent(50) => format!("(12 / ({x} % 8 - 4))"),
+            _ => format!("(12 / ({x} % 4))"),
+        };
+        Some(node!(Sort::Expression(Type::Int); text))
     }
 
     /// One that can fail, of a column: what is constant PostgreSQL may evaluate beforehand, or never.

@@ -54,6 +54,8 @@ struct Relation {
     alias: String,
     columns: Vec<(String, Type)>,
     kind: Kind,
+    /// Its columns have other names than those of its row.
+    is_renamed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +110,8 @@ pub struct Grammar<'w> {
     budget: usize,
     /// Expressions that can fail are made too.
     partial: bool,
+    /// So are those that fail in hidden rows.
+    traps: bool,
     /// Relations of WITH that can be read.
     with: Vec<Relation>,
 }
@@ -121,13 +125,15 @@ impl<'w> Grammar<'w> {
             names: 0,
             budget: 5,
             partial: false,
+            traps: false,
             with: Vec::new(),
         }
     }
 
     /// The statement of this seed.
     pub fn statement(mut self) -> Statement {
-        self.partial = self.random.percent(25);
+        self.partial = self.random.percent(20);
+        self.traps = self.random.percent(35);
         self.budget = 2 + self.random.below(4);
         if self.role == "stats" && self.random.percent(90) {
             return self.statistics();

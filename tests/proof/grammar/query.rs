@@ -155,6 +155,7 @@ impl Grammar<'_> {
             alias: name,
             columns,
             kind: Kind::Rows,
+            is_renamed: false,
         });
         node!(Sort::Fixed; head, query.node, ") ")
     }
@@ -168,6 +169,7 @@ impl Grammar<'_> {
             alias: name.clone(),
             columns: vec![(n.clone(), Type::Int), (v.clone(), of)],
             kind: Kind::Rows,
+            is_renamed: false,
         };
         let mut relations = vec![relation.clone()];
         let join = match self.random.percent(50) {
@@ -180,6 +182,7 @@ impl Grammar<'_> {
                     alias,
                     columns: found.map(|t| t.columns).unwrap_or_default(),
                     kind: Kind::Rows,
+                    is_renamed: false,
                 });
                 text
             }
@@ -266,7 +269,11 @@ impl Grammar<'_> {
     /// A row as a value.
     pub(super) fn whole_row(&mut self, wanted: Type, scope: &Scope<'_>) -> Node {
         let sort = Sort::Expression(wanted);
-        let rows: Vec<&Relation> = scope.relations.iter().filter(|r| r.kind != Kind::Scalar).collect();
+        let rows: Vec<&Relation> = scope
+            .relations
+            .iter()
+            .filter(|r| r.kind != Kind::Scalar && !r.is_renamed)
+            .collect();
         if rows.is_empty() || scope.groups.is_some() {
             return self.leaf(wanted, scope);
         }

@@ -139,7 +139,8 @@ impl Grammar<'_> {
         if !keyed.is_empty() && self.random.percent(15) {
             // The key carries the whole row.
             let of = (*self.random.of_slice(&keyed)).clone();
-            let columns = of.columns.iter().map(|(name, t)| {
+            // What has no equality cannot be added to GROUP BY.
+            let columns = of.columns.iter().filter(|(_, t)| t.is_ordered()).map(|(name, t)| {
                 let text = format!("{}.{name}", of.alias);
                 (*t, node!(Sort::Expression(*t); text))
             });

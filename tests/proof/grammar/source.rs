@@ -39,6 +39,7 @@ impl Grammar<'_> {
                     alias,
                     columns: table.columns,
                     kind: Kind::Rows,
+                    is_renamed: false,
                 }],
             )
         };
@@ -194,6 +195,7 @@ impl Grammar<'_> {
                 alias: table.name.clone(),
                 columns: table.columns,
                 kind,
+                is_renamed: false,
             };
             return (node!(Sort::Fixed; format!("{only}{name}")), vec![relation]);
         }
@@ -208,6 +210,7 @@ impl Grammar<'_> {
                 alias,
                 columns: table.columns,
                 kind: Kind::Rows,
+                is_renamed: true,
             };
             return (node, vec![relation]);
         }
@@ -215,6 +218,7 @@ impl Grammar<'_> {
             alias: alias.clone(),
             columns: table.columns,
             kind,
+            is_renamed: false,
         };
         (node!(Sort::Fixed; format!("{only}{name} AS {alias}")), vec![relation])
     }
@@ -229,6 +233,7 @@ impl Grammar<'_> {
                 alias: alias.clone(),
                 columns: Vec::new(),
                 kind: Kind::Rows,
+                is_renamed: false,
             };
             return (
                 node!(Sort::Fixed; lateral, "(", query.node, format!(") AS {alias}")),
@@ -242,6 +247,7 @@ impl Grammar<'_> {
             alias,
             columns,
             kind: Kind::Rows,
+            is_renamed: false,
         };
         (node!(Sort::Fixed; lateral, "(", query.node, tail), vec![relation])
     }
@@ -260,6 +266,7 @@ impl Grammar<'_> {
                     alias,
                     columns,
                     kind: Kind::Rows,
+                    is_renamed: false,
                 }],
             );
         }
@@ -272,6 +279,7 @@ impl Grammar<'_> {
                 alias,
                 columns,
                 kind: Kind::Scalar,
+                is_renamed: false,
             }],
         )
     }
@@ -286,6 +294,7 @@ impl Grammar<'_> {
                 alias,
                 columns: vec![(x, t)],
                 kind: Kind::Scalar,
+                is_renamed: false,
             }]
         };
         match self.random.below(7) {
@@ -308,6 +317,7 @@ impl Grammar<'_> {
                         alias,
                         columns,
                         kind: Kind::Rows,
+                        is_renamed: false,
                     }],
                 )
             }
@@ -332,6 +342,7 @@ impl Grammar<'_> {
                         alias,
                         columns,
                         kind: Kind::Rows,
+                        is_renamed: false,
                     }],
                 )
             }
@@ -349,6 +360,7 @@ impl Grammar<'_> {
                         alias,
                         columns,
                         kind: Kind::Rows,
+                        is_renamed: false,
                     }],
                 )
             }

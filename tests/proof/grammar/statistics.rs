@@ -116,6 +116,7 @@ impl Grammar<'_> {
             alias: alias.to_owned(),
             columns: table.map(|t| t.columns.clone()).unwrap_or_default(),
             kind: Kind::Keyed,
+            is_renamed: false,
         }
     }
 }

@@ -34,6 +34,7 @@ impl Grammar<'_> {
                 .map(|t| t.columns.clone())
                 .unwrap_or_default(),
             kind: Kind::Rows,
+            is_renamed: false,
         };
         self.budget = 1 + self.random.below(3);
         let kind = self.random.below(10);
@@ -99,8 +100,19 @@ impl Grammar<'_> {
                     false => scope,
                 };
                 let cells = columns.iter().map(|(_, t)| self.expression(*t, &scope, 1)).collect();
-                let id = format!("SELECT 200000 + row_number() OVER (){day_value}, ");
-                node!(Sort::Fixed; id, Node::list(", ", cells), from, condition)
+                let cells = node!(Sort::Fixed; "SELECT ", Node::list(", ", cells), from, condition);
+                let alias = self.name("s");
+                let list = (0..columns.len())
+                    .map(|i| format!("{alias}.v{i}"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                let names = (0..columns.len())
+                    .map(|i| format!("v{i}"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                let id =
+                    format!("SELECT 200000 + row_number() OVER (ORDER BY {alias}::text){day_value}, {list} FROM (");
+                node!(Sort::Fixed; id, cells, format!(") AS {alias} ({names})"))
             }
         };
         let conflict = match (matches!(table, "notes" | "products"), self.random.below(4)) {
@@ -188,6 +200,7 @@ impl Grammar<'_> {
             alias: alias.clone(),
             columns: found.map(|t| t.columns.clone()).unwrap_or_default(),
             kind: Kind::Rows,
+            is_renamed: false,
         };
         let node = node!(Sort::Fixed; word, format!("{other} AS {alias}"));
         (node, vec![relation, second], Some(joined))
