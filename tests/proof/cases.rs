@@ -1,6 +1,7 @@
 //! Statements that failed once, shrunk and kept: `cases.txt`.
 //!
-//! `> role=R mode=M [ordered] [writes=T]`, then `values: [JSON]` where there are parameters, then the statement.
+//! `> role=R mode=M [ordered] [writes=T]`, then `values: [JSON]` where there are parameters, `before:
+//! STATEMENT` where one is sent before it, then the statement.
 
 use std::fmt;
 
@@ -13,12 +14,13 @@ pub fn parse(text: &str) -> Vec<Sent> {
         if let Some(head) = line.strip_prefix("> ") {
             cases.push(parse_head(head));
         } else if let Some(case) = cases.last_mut() {
-            match line.strip_prefix("values: ") {
-                Some(values) => case.values = serde_json::from_str(values).unwrap(),
-                None => {
-                    case.sql.push_str(line);
-                    case.sql.push('\n');
-                }
+            if let Some(values) = line.strip_prefix("values: ") {
+                case.values = serde_json::from_str(values).unwrap();
+            } else if let Some(sql) = line.strip_prefix("before: ") {
+                case.before = Some(sql.to_owned());
+            } else {
+                case.sql.push_str(line);
+                case.sql.push('\n');
             }
         }
     }
@@ -49,12 +51,14 @@ fn parse_head(head: &str) -> Sent {
         },
         "cursor" => Mode::Cursor,
         "prepared" => Mode::Prepared,
+        "again" => Mode::Again,
         other => panic!("mode {other}"),
     };
     Sent {
         role: option("role").unwrap().to_owned(),
         sql: String::new(),
         values: Vec::new(),
+        before: None,
         mode,
         is_ordered: head.split(' ').any(|w| w == "ordered"),
         writes: option("writes").map(str::to_owned),
@@ -71,6 +75,7 @@ impl fmt::Display for Sent {
             Mode::Portal { rows, executes } => write!(f, "portal:{rows},{executes}")?,
             Mode::Cursor => write!(f, "cursor")?,
             Mode::Prepared => write!(f, "prepared")?,
+            Mode::Again => write!(f, "again")?,
         }
         if self.is_ordered {
             write!(f, " ordered")?;
@@ -80,6 +85,9 @@ impl fmt::Display for Sent {
         }
         if !self.values.is_empty() {
             write!(f, "\nvalues: {}", serde_json::Value::from(self.values.clone()))?;
+        }
+        if let Some(before) = &self.before {
+            write!(f, "\nbefore: {before}")?;
         }
         write!(f, "\n{}", self.sql)
     }

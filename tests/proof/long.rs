@@ -2,7 +2,7 @@
 //!
 //! Prints what was tried, refused and why, errors by SQLSTATE, and each failing statement as a case for `cases.txt`.
 //! Exit code 1 if there was one. `--from N --count 1 --show` prints a statement instead of running it,
-//! `--serve` only starts the databases and the proxy.
+//! `--seconds N` ends sooner, `--lanes N` uses more connections; `--serve` only starts the databases and the proxy.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         role: option("--role"),
         shrink: usize::try_from(number("--shrink", 40)).unwrap(),
         progress: true,
+        seconds: option("--seconds").map(|v| v.parse().expect("a number")),
     };
     let world = World::start(u32::try_from(number("--timeout-ms", 2000)).unwrap());
     if arguments.iter().any(|a| a == "--show") {

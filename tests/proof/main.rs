@@ -35,6 +35,7 @@ fn nothing_shows_and_all_is_as_released() {
         role: None,
         shrink: 5,
         progress: false,
+        seconds: None,
     };
     let figures = run::run(&world, &plan);
     println!("{}", figures.report());

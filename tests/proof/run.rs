@@ -83,6 +83,8 @@ pub struct Plan {
     /// After so many failures no more is shrunk.
     pub shrink: usize,
     pub progress: bool,
+    /// Ends after so many.
+    pub seconds: Option<u64>,
 }
 
 pub fn statement(world: &World, plan: &Plan, number: u64) -> (String, Statement) {
@@ -97,7 +99,7 @@ pub fn statement(world: &World, plan: &Plan, number: u64) -> (String, Statement)
 pub fn sent(role: &str, statement: &Statement, tree: &Node) -> Sent {
     let with_parameters = match statement.mode {
         Mode::Extended { parameters, .. } => parameters,
-        Mode::Simple | Mode::Portal { .. } | Mode::Cursor | Mode::Prepared => false,
+        Mode::Simple | Mode::Again | Mode::Portal { .. } | Mode::Cursor | Mode::Prepared => false,
     };
     let (sql, values) = match with_parameters {
         true => tree.parameterized(),
@@ -107,6 +109,7 @@ pub fn sent(role: &str, statement: &Statement, tree: &Node) -> Sent {
         role: role.to_owned(),
         sql,
         values,
+        before: (statement.mode == Mode::Again).then(|| tree.varied().text()),
         mode: statement.mode,
         is_ordered: statement.is_ordered && tree.text().contains(" ORDER BY 1"),
         writes: statement.writes.clone(),
@@ -153,6 +156,9 @@ fn run_lane(world: &World, plan: &Plan, lane: u64) -> Figures {
     let mut figures = Figures::default();
     let (begun, mut said) = (Instant::now(), Instant::now());
     for number in plan.numbers.clone().filter(|n| n % plan.lanes == lane) {
+        if plan.seconds.is_some_and(|s| begun.elapsed() > Duration::from_secs(s)) {
+            break;
+        }
         let (role, statement) = statement(world, plan, number);
         let sent = sent(&role, &statement, &statement.tree);
         let verdict = checker.check(&sent);
@@ -306,6 +312,7 @@ fn mode_name(sent: &Sent) -> &'static str {
         Mode::Portal { .. } => "portal",
         Mode::Cursor => "cursor",
         Mode::Prepared => "PREPARE",
+        Mode::Again => "after one of its shape",
     }
 }
 

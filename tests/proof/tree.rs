@@ -111,6 +111,23 @@ impl Node {
         }
     }
 
+    /// The same with other constants.
+    pub fn varied(&self) -> Node {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Constant(of, value) => {
+                let samples = of.samples();
+                let at = samples.iter().position(|s| s == value).map_or(0, |at| at + 1);
+                Part::Constant(*of, samples[at % samples.len()].to_owned())
+            }
+            Part::Node(node) => Part::Node(node.varied()),
+            Part::Text(text) => Part::Text(text.clone()),
+        });
+        Node {
+            sort: self.sort.clone(),
+            parts: parts.collect(),
+        }
+    }
+
     /// How many nodes.
     pub fn size(&self) -> usize {
         1 + self.children().map(|(_, child)| child.size()).sum::<usize>()

@@ -121,6 +121,7 @@ impl World {
             audit,
         };
         world.release_pseudonyms();
+        world.copy_for_writes();
         world
     }
 
@@ -131,10 +132,28 @@ impl World {
         Session::connect(self.port, role, database, settings)
     }
 
-    /// Straight to a role's released database.
-    pub fn released(&self, role: &str, options: &str) -> Result<Session, String> {
+    /// Straight to a role's released relations.
+    pub fn released(&self, role: &str, database: &str, options: &str) -> Result<Session, String> {
         let settings = [("options", options)];
-        Session::connect(self.cluster.port(), role, &format!("released_{role}"), &settings)
+        Session::connect(self.cluster.port(), role, database, &settings)
+    }
+
+    /// Writes leave dead rows behind, also when they are undone, and plans follow the sizes of tables: they have
+    /// databases of their own.
+    fn copy_for_writes(&self) {
+        let names = |kind: &str| ROLES.map(|role| format!("{kind}_{role}"));
+        for name in ["raw".to_owned()]
+            .into_iter()
+            .chain(names("twin"))
+            .chain(names("released"))
+        {
+            // The catalog loader and the first query are connected still.
+            let copy = format!("CREATE DATABASE {name}_written TEMPLATE {name}");
+            let until = std::time::Instant::now() + Duration::from_secs(20);
+            while !self.cluster.try_psql("postgres", "postgres", &copy).success {
+                assert!(std::time::Instant::now() < until, "{name} cannot be copied");
+            }
+        }
     }
 
     /// Only the proxy can compute pseudonyms: here, and only here, its own answer goes into a released database.

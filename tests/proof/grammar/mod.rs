@@ -34,6 +34,8 @@ pub enum Mode {
     Cursor,
     /// PREPARE and EXECUTE.
     Prepared,
+    /// After another of the same shape, whose plan it may share.
+    Again,
 }
 
 /// A statement with all that is needed to run and judge it.
@@ -188,7 +190,8 @@ impl<'w> Grammar<'w> {
         let rows = 1 + self.random.below(9) as u32;
         let executes = 1 + self.random.below(3);
         match self.random.below(10) {
-            0..=4 => Mode::Simple,
+            0..=3 => Mode::Simple,
+            4 => Mode::Again,
             5..=6 => Mode::Extended { parameters, binary },
             7 if is_ordered => Mode::Portal { rows, executes },
             8 if is_ordered => Mode::Cursor,

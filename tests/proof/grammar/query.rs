@@ -54,8 +54,8 @@ impl Grammar<'_> {
         }
         query.is_ordered = true;
         let directions = ["", "", " DESC", " NULLS FIRST", " DESC NULLS LAST"];
-        let by: Vec<Node> = (1..=query.columns.len())
-            .map(|i| node!(Sort::Fixed; format!("{i}{}", self.random.of_slice(&directions))))
+        let by: Vec<String> = (1..=query.columns.len())
+            .map(|i| format!("{i}{}", self.random.of_slice(&directions)))
             .collect();
         let (limit, offset) = (self.random.below(12), self.random.below(4));
         let limit = match self.random.below(12) {
@@ -65,7 +65,7 @@ impl Grammar<'_> {
             6 => format!(" FETCH FIRST {} ROWS WITH TIES", limit + 1),
             _ => String::new(),
         };
-        let by = node!(Sort::Fixed; " ORDER BY ", Node::list(", ", by));
+        let by = node!(Sort::Fixed; format!(" ORDER BY {}", by.join(", ")));
         node!(Sort::Fixed; by, node!(Sort::Optional; limit))
     }
 
@@ -196,8 +196,11 @@ impl Grammar<'_> {
             _ => String::new(),
         };
         self.with.push(relation);
-        node!(Sort::Fixed; format!("WITH RECURSIVE {name} ({n}, {v}) AS (("), base.node, ")", union,
-            format!("SELECT {name}.{n} + 4, "), value, format!(" FROM {name}{join} WHERE {name}.{n} BETWEEN 0 AND 20)"),
+        // Of the very type, without a length, which the recursive part lacks.
+        let typed = format!(") AS b (x, y)){union}SELECT {name}.{n} + 4, ");
+        let base = node!(Sort::Fixed; format!("(SELECT b.x, b.y::{} FROM (", of.sql()), base.node);
+        node!(Sort::Fixed; format!("WITH RECURSIVE {name} ({n}, {v}) AS ("), base, typed,
+            value, format!(" FROM {name}{join} WHERE {name}.{n} BETWEEN 0 AND 20)"),
             node!(Sort::Optional; extra), " ")
     }
 

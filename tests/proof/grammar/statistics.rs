@@ -79,6 +79,7 @@ impl Grammar<'_> {
             _ => Node::empty(),
         };
         let mode = match self.random.percent(60) {
+            true if self.random.percent(30) => Mode::Again,
             true => Mode::Simple,
             false => Mode::Extended {
                 parameters: self.random.percent(50),
