@@ -5,10 +5,12 @@ mod audit;
 mod catalog;
 mod check;
 mod config;
+mod connections;
 mod database;
 mod explain;
 mod matrix;
 mod output;
+mod reload;
 pub mod rules_files;
 mod serve;
 

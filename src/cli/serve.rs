@@ -20,7 +20,9 @@ use crate::upstream::Target;
 use crate::upstream::catalogs::Catalogs;
 
 use super::Exit;
+use super::connections::Connections;
 use super::output::complain;
+use super::reload::Reloader;
 use super::rules_files;
 
 /// Arguments of `serve`.
@@ -49,18 +51,14 @@ pub(super) struct Args {
     /// The secret behind pseudonyms, hashes and hashed subjects; drawn at start if left out
     #[arg(long, env = "PGPURPOSE_SECRET_FILE", value_name = "FILE")]
     secret_file: Option<PathBuf>,
-    /// Accept a server that asks for no password, whoever can reach the listener
-    #[arg(long, env = "PGPURPOSE_ALLOW_TRUST")]
-    allow_trust: bool,
     /// How long sessions may take to end their transactions after SIGTERM, in seconds
     #[arg(long, env = "PGPURPOSE_DRAIN_TIMEOUT", value_name = "SECONDS", default_value_t = 30)]
     drain_timeout: u64,
-    /// How long a login may take, in seconds
-    #[arg(long, env = "PGPURPOSE_LOGIN_TIMEOUT", value_name = "SECONDS", default_value_t = 60)]
-    login_timeout: u64,
     /// How old the picture of what exists in a database may get, in seconds
     #[arg(long, env = "PGPURPOSE_CATALOG_AGE", value_name = "SECONDS", default_value_t = 30)]
     catalog_age: u64,
+    #[command(flatten)]
+    connections: Connections,
 }
 
 pub(super) fn run(args: Args) -> Exit {
@@ -80,6 +78,13 @@ pub(super) fn run(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
+    let options = match args.connections.options(&args.upstream) {
+        Ok(options) => options,
+        Err(error) => {
+            complain(&error);
+            return Exit::Usage;
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(crate::sql::nesting::STACK)
@@ -91,10 +96,8 @@ pub(super) fn run(args: Args) -> Exit {
         let subject_key = session::keys::derive(&secret, "pgpurpose audit subject").to_vec();
         let shared = Arc::new(Shared {
             options: Options {
-                upstream: args.upstream.address.clone(),
-                allow_trust: args.allow_trust,
-                login_timeout: Duration::from_secs(args.login_timeout),
                 catalog_age: Duration::from_secs(args.catalog_age),
+                ..options
             },
             rules: ArcSwap::from_pointee(Rules { version: 1, set }),
             journal: journal.clone(),
@@ -143,7 +146,7 @@ fn secret(args: &Args) -> Result<Vec<u8>, String> {
 }
 
 /// Rules that ask for what this version does not do are not served.
-fn enforced(set: PolicySet) -> Result<PolicySet, String> {
+pub(super) fn enforced(set: PolicySet) -> Result<PolicySet, String> {
     let observes = set.policies().any(|(_, policy)| policy.mode == Mode::Observe);
     match observes {
         true => Err("mode: observe is not served by this version; set mode: enforce".to_owned()),
@@ -164,6 +167,9 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
         version: env!("CARGO_PKG_VERSION"),
     });
     let mut sessions = tokio::spawn(downstream::serve(listener, Arc::clone(&shared)));
+    let reloader = Arc::new(Reloader::new(args.rules.clone(), Arc::clone(&shared)));
+    let watching = Arc::clone(&reloader);
+    let watch = tokio::spawn(async move { watching.watch().await });
     announce(address);
     loop {
         tokio::select! {
@@ -173,9 +179,13 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
             }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(args, &shared),
+            _ = hang_up.recv() => tokio::task::block_in_place(|| {
+                args.connections.reload(&shared.options);
+                reloader.reload();
+            }),
         }
     }
+    watch.abort();
     tracing::info!("no new connections; sessions end with their transactions");
     phase.send_replace(Phase::Draining);
     let drained = tokio::select! {
@@ -194,41 +204,4 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
 fn announce(address: SocketAddr) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "listening on {address}").and_then(|()| out.flush());
-}
-
-/// New rules take the place of the old ones whole, or not at all.
-fn reload(args: &Args, shared: &Shared) {
-    match rules_files::load(&args.rules) {
-        Ok(set) => {
-            let set = match enforced(set) {
-                Ok(set) => set,
-                Err(error) => {
-                    tracing::error!("the old rules stay in force: {error}");
-                    shared.journal.note(Event::Reload {
-                        accepted: false,
-                        errors: 1,
-                    });
-                    return;
-                }
-            };
-            let version = shared.rules.load().version + 1;
-            tracing::info!(sha256 = set.sha256(), "other rules are in force");
-            shared.rules.store(Arc::new(Rules { version, set }));
-            shared.journal.note(Event::Reload {
-                accepted: true,
-                errors: 0,
-            });
-        }
-        Err(error) => {
-            tracing::error!("the old rules stay in force: {error}");
-            let errors = match &error {
-                rules_files::RulesError::Wrong(findings) => findings.iter().count() as u64,
-                rules_files::RulesError::Unreadable { .. } | rules_files::RulesError::Empty(_) => 1,
-            };
-            shared.journal.note(Event::Reload {
-                accepted: false,
-                errors,
-            });
-        }
-    }
 }

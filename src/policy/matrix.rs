@@ -257,7 +257,7 @@ impl Policy {
         columns: &[&str],
         now: OffsetDateTime,
     ) -> Result<TableDecision, Denial> {
-        let admission = self.assume(role, table, purpose, now)?;
+        let admission = self.assume(&role.name, Some(table), purpose, now)?;
         match self.decide(&admission, &table.name, columns) {
             Some(decision) => decision,
             // The table is one of the policy's own.
@@ -278,12 +278,14 @@ impl Policy {
     /// See [`Policy::admit`].
     pub fn assume(
         &self,
-        role: &Role,
-        table: &TableRule,
+        role: &str,
+        table: Option<&TableRule>,
         purpose: &str,
         now: OffsetDateTime,
     ) -> Result<Admission<'_>, Denial> {
-        let own = self.subject_of_table(table).map(|subject| subject.root);
+        let own = table
+            .and_then(|table| self.subject_of_table(table))
+            .map(|subject| subject.root);
         let root = own.or_else(|| self.roots().next().map(|(root, _)| root));
         let declared = Declaration {
             purpose: Some(purpose.to_owned()),
@@ -294,7 +296,7 @@ impl Policy {
             }),
             actor: None,
         };
-        self.admit(&role.name, &declared, now)
+        self.admit(role, &declared, now)
     }
 }
 
