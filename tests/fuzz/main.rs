@@ -6,6 +6,7 @@
 
 mod bodies;
 #[path = "../proof/random.rs"]
+#[allow(dead_code)] // the grammar uses more of it
 mod random;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

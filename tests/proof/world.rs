@@ -10,8 +10,8 @@ use arc_swap::ArcSwap;
 use pgpurpose::audit::{Journal, JournalConfig};
 use pgpurpose::cli::rules_files;
 use pgpurpose::session::{Options, Phase, Plans, Rules, Shared, keys};
-use pgpurpose::upstream::Target;
 use pgpurpose::upstream::catalogs::Catalogs;
+use pgpurpose::upstream::{Server, Target};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -92,10 +92,8 @@ impl World {
         let secret = b"a secret of the proof".to_vec();
         let shared = Arc::new(Shared {
             options: Options {
-                upstream: target.address,
-                allow_trust: false,
-                login_timeout: Duration::from_secs(20),
                 catalog_age: Duration::from_secs(3600),
+                ..Options::new(Server::of(&target).unwrap())
             },
             rules: ArcSwap::from_pointee(Rules {
                 version: 1,
