@@ -12,11 +12,13 @@ mod temporary;
 use std::ops::Range;
 
 use crate::catalog::Function;
-use crate::pipeline::{Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Prepares, Refusal, Standing};
+use crate::pipeline::{
+    Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Prepares, Refusal, Standing,
+};
 use crate::policy::{Admission, Code, Denial, Form};
 use crate::rewrite::edit::Edits;
-use crate::rewrite::query_span::QueryTokens;
 use crate::rewrite::plan::{Planned, Planner, Refused};
+use crate::rewrite::query_span::QueryTokens;
 use crate::rewrite::released::Gap;
 use crate::rewrite::{aggregate, rows, write_checks};
 use crate::sql::lexer::Token;

@@ -260,7 +260,9 @@ impl Checks<'_, '_> {
                 }
                 Ok(rows)
             }
-            Some(Tree::UpdateStmt(update)) if is_this(&update.relation) => Ok(vec![self.set(&update.target_list, &query, code)?]),
+            Some(Tree::UpdateStmt(update)) if is_this(&update.relation) => {
+                Ok(vec![self.set(&update.target_list, &query, code)?])
+            }
             _ => Err(self
                 .refuse(code, "a MERGE, or a write in WITH, leaves no place for the check")
                 .hint("use INSERT and UPDATE, as statements of their own")),

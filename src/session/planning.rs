@@ -293,9 +293,7 @@ impl Session {
     fn is_as_prepared(&self, prepared: &Prepared, request: &Request<'_>) -> bool {
         let versions = (self.rules.version, self.catalog.current().version);
         let path = &self.settings.get(Followed::SearchPath).value;
-        prepared.versions == versions
-            && prepared.ground == request.declared.ground()
-            && prepared.search_path == *path
+        prepared.versions == versions && prepared.ground == request.declared.ground() && prepared.search_path == *path
     }
 
     /// Finds whose rows the statements of a plan give.

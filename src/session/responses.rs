@@ -214,8 +214,8 @@ fn changes(command: &Command) -> bool {
         | Command::CopyOut
         | Command::CopyIn
         | Command::Coordinate
-            | Command::CreateAs
-            | Command::Ddl
+        | Command::CreateAs
+        | Command::Ddl
         | Command::Refused => command.changes_settings(),
     }
 }
