@@ -3,7 +3,7 @@
 //! Pure: a function of text, context, rules and catalog.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::catalog::{Catalog, SearchPath};
 use crate::policy::{Admission, Code, Declaration, Denial, Place, Policy};
@@ -149,6 +149,41 @@ pub struct Facts {
     pub row_filters: Vec<&'static str>,
 }
 
+/// Facts that all executions of one plan share, and how the audit writes them, made once.
+#[derive(Debug, Clone)]
+pub struct SharedFacts(Arc<(Facts, OnceLock<Box<[u8]>>)>);
+
+impl SharedFacts {
+    /// How the audit writes them: what `render` made of them the first time.
+    pub fn rendered(&self, render: impl FnOnce(&Facts) -> Box<[u8]>) -> &[u8] {
+        let (facts, rendered) = &*self.0;
+        rendered.get_or_init(|| render(facts))
+    }
+}
+
+/// What was made of them follows from them.
+impl PartialEq for SharedFacts {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for SharedFacts {}
+
+impl From<Facts> for SharedFacts {
+    fn from(facts: Facts) -> Self {
+        Self(Arc::new((facts, OnceLock::new())))
+    }
+}
+
+impl std::ops::Deref for SharedFacts {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0.0
+    }
+}
+
 /// An output column that must come back with this origin, or with none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HiddenOrigin {
@@ -164,7 +199,7 @@ pub struct PlannedStatement {
     /// What it does to the session when it completes.
     pub command: Command,
     /// For the audit.
-    pub facts: Facts,
+    pub facts: SharedFacts,
     /// It writes: the audit record must be on disk before it is sent.
     pub writes: bool,
     /// Names a protected relation: integrity errors are answered without names.

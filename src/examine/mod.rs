@@ -191,7 +191,7 @@ impl Examination<'_> {
             .any(|d| d.decision.as_ref().is_some_and(|d| d.protected));
         let statement = PlannedStatement {
             command: self.statement.command.clone(),
-            facts,
+            facts: facts.into(),
             writes: !resolved.targets.is_empty() || resolved.created.is_some(),
             protected,
             hidden_origins,

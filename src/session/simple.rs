@@ -7,7 +7,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use crate::audit::{AuditUnavailable, Recorded, Ticket};
-use crate::pipeline::{Facts, Outcome, Plan, Refusal};
+use crate::pipeline::{Outcome, Plan, Refusal, SharedFacts};
 use crate::policy::Code;
 use crate::sql::Command;
 
@@ -73,7 +73,7 @@ impl Session {
             let cursor = cursor_of(inner, &ids);
             let (proof, ticket) = self
                 .trail
-                .statement(&plan.verified, request, facts, &self.rules.stamp, cursor)?;
+                .statement(&plan.verified, request, &facts, &self.rules.stamp, cursor)?;
             recorded = Some(proof);
             tickets.push(ticket);
         }
@@ -181,7 +181,7 @@ impl Session {
     }
 
     fn refuse_simple(&mut self, refusal: &Refusal, text: Option<&Text>, request: &Request<'_>) -> Result<(), End> {
-        let (recorded, _) = self.trail.refused(request, (*refusal.facts).clone(), &self.rules.stamp);
+        let (recorded, _) = self.trail.refused(request, &refusal.facts, &self.rules.stamp);
         self.send_failing_query(&recorded, refusal, text);
         Ok(())
     }
@@ -208,7 +208,7 @@ pub(super) fn audit_unavailable() -> Box<Refusal> {
 }
 
 /// What the audit says of a statement: of EXECUTE and FETCH, what it says of the inner one.
-pub(super) fn facts_of(plan: &Arc<Plan>, index: usize, inner: &Inner) -> Facts {
+pub(super) fn facts_of(plan: &Arc<Plan>, index: usize, inner: &Inner) -> SharedFacts {
     let own = plan.statements.get(index).map(|s| &s.facts);
     let whose = match inner {
         Inner::Itself => own,
@@ -218,7 +218,7 @@ pub(super) fn facts_of(plan: &Arc<Plan>, index: usize, inner: &Inner) -> Facts {
     };
     match whose.or(own) {
         Some(facts) => facts.clone(),
-        None => refused_facts(&unread(Outcome::Error, None), Code::NotUnderstood),
+        None => refused_facts(&unread(Outcome::Error, None), Code::NotUnderstood).into(),
     }
 }
 
