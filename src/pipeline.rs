@@ -2,6 +2,7 @@
 //!
 //! Pure: a function of text, context, rules and catalog.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use crate::catalog::{Catalog, SearchPath};
@@ -51,6 +52,7 @@ pub struct Parsed {
     /// One for each statement, in order. Empty for an empty query.
     pub commands: Vec<Command>,
     pub(crate) statements: Vec<crate::sql::ParsedStatement>,
+    pub(crate) parameters: Vec<u32>,
 }
 
 /// `outcome` of the audit, in order of precedence.
@@ -207,6 +209,19 @@ pub struct PlannedStatement {
     /// `max_rows`: past so many rows of its result (of its portal, over all fetches; of a COPY) the session
     /// ends the statement as `too_many_rows`. Where it can, the text carries a LIMIT of one row more.
     pub max_rows: Option<u64>,
+    /// What PREPARE prepares.
+    pub prepares: Option<Prepares>,
+}
+
+/// The statement that a PREPARE carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepares {
+    /// Its bytes in the text without tags.
+    pub range: Range<usize>,
+    /// Those of the whole PREPARE.
+    pub statement: Range<usize>,
+    /// Types of its parameters: oids of `pg_type`.
+    pub parameters: Vec<u32>,
 }
 
 /// A whole message as it goes out.
@@ -318,6 +333,7 @@ pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
                 sql,
                 commands,
                 statements,
+                parameters: Vec::new(),
             })
         }
         Err(error) => Err(Refusal {
@@ -334,6 +350,12 @@ pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
 }
 
 impl Parsed {
+    /// With the parameter types of its Parse message: oids of `pg_type`, 0 where none is given.
+    pub fn with_parameters(self, types: &[u32]) -> Self {
+        let parameters = types.to_vec();
+        Self { parameters, ..self }
+    }
+
     /// The bytes of the n-th statement in the text without tags: tells which tags are its own.
     pub fn span(&self, index: usize) -> std::ops::Range<usize> {
         self.statements.get(index).map(|s| s.span.clone()).unwrap_or_default()

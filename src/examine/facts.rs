@@ -112,6 +112,7 @@ impl Examination<'_> {
             protected: false,
             hidden_origins: Vec::new(),
             max_rows: None,
+            prepares: None,
         }
     }
 

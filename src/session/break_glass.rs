@@ -118,6 +118,8 @@ impl Session {
             | Command::Explain
             | Command::CopyOut
             | Command::CopyIn
+            | Command::Coordinate
+            | Command::CreateAs
             | Command::Ddl
             | Command::Refused => false,
         };
