@@ -86,12 +86,13 @@ impl FromStr for Target {
             Some(("syslog+unix", rest)) => Place::Syslog(syslog::Address::Unix(path(rest)?)),
             Some(("syslog+udp", rest)) => Place::Syslog(syslog::Address::Udp(host_and_port(rest)?)),
             Some(("syslog+tcp", rest)) => Place::Syslog(syslog::Address::Tcp(host_and_port(rest)?)),
-            Some(("otlp+http" | "otlp+https", _)) if form == Form::Ocsf => {
+            Some(("otlp+http", _)) if form == Form::Ocsf => {
                 return Err("OTLP has a form of its own".into());
             }
-            Some(("otlp+http" | "otlp+https", _)) => {
-                Place::Otlp(rest.trim_start_matches("otlp+").trim_end_matches('/').to_owned())
+            Some(("otlp+https", _)) => {
+                return Err("a collector is reached by http only: put one on this host that goes on by https".into());
             }
+            Some(("otlp+http", _)) => Place::Otlp(rest.trim_start_matches("otlp+").trim_end_matches('/').to_owned()),
             Some(_) | None => {
                 return Err(
                     "stdout, file:, exec:, syslog+udp://, syslog+tcp://, syslog+unix: or otlp+http:// is \

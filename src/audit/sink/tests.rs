@@ -73,6 +73,7 @@ fn targets_are_read_and_what_is_none_is_told() {
         "syslog+udp://h",
         "syslog+udp://h:x",
         "ocsf:otlp+http://h:1",
+        "otlp+https://h:1",
     ] {
         assert!(text.parse::<Target>().is_err(), "{text}");
     }
