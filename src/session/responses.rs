@@ -213,7 +213,9 @@ fn changes(command: &Command) -> bool {
         | Command::Explain
         | Command::CopyOut
         | Command::CopyIn
-        | Command::Ddl
+        | Command::Coordinate
+            | Command::CreateAs
+            | Command::Ddl
         | Command::Refused => command.changes_settings(),
     }
 }
