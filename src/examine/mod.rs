@@ -58,6 +58,7 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
         statements.push(planned);
         each.push((statement, edits));
     }
+    counted_stand_alone(contexts, &statements)?;
     let Some((outgoing, positions)) = all.apply(text) else {
         return Err(Refusal::simple(Code::NotVerified, "two edits overlap"));
     };
@@ -70,6 +71,38 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
         positions,
         statements: statements.into(),
     })
+}
+
+/// `max_rows`: what stands in a message with a statement whose rows are counted.
+fn counted_stand_alone(contexts: &[Context<'_>], statements: &[PlannedStatement]) -> Result<(), Refusal> {
+    let bounded = |context: &Context<'_>| match &context.standing {
+        Standing::Admitted(admission) => admission.purpose().max_rows.is_some(),
+        Standing::Undeclared(_) | Standing::Inadmissible(_) => false,
+    };
+    let counts = |(context, planned): (&Context<'_>, &PlannedStatement)| {
+        let of_another = matches!(planned.command, Command::Fetch { .. } | Command::Execute { .. });
+        planned.max_rows.is_some() || (of_another && bounded(context))
+    };
+    let counted: Vec<bool> = contexts.iter().zip(statements).map(counts).collect();
+    let (Some(first), Some(last)) = (counted.iter().position(|c| *c), counted.iter().rposition(|c| *c)) else {
+        return Ok(());
+    };
+    let mut others = statements
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index != first || first != last);
+    let beside =
+        |(index, planned): &(usize, &PlannedStatement)| rows::may_stand_beside(&planned.command, *index > first);
+    match others.find(|other| !beside(other)) {
+        None => Ok(()),
+        Some((_, planned)) => {
+            let message =
+                "its purpose has max_rows, and the message holds what could not be undone if they were passed";
+            let mut refusal = Refusal::simple(Code::StatementNotAllowed, message).about(Some(planned));
+            refusal.hint = Some("send each statement in a message of its own".to_owned());
+            Err(refusal)
+        }
+    }
 }
 
 impl Examination<'_> {

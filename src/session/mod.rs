@@ -32,6 +32,7 @@ mod shared;
 mod simple;
 mod startup;
 mod text;
+mod too_many;
 
 use std::sync::Arc;
 use std::time::Duration;

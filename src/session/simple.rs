@@ -165,10 +165,11 @@ impl Session {
         self.end_own_pipeline();
         self.upstream.sender.query(recorded);
         let sent = Sent::new(What::Query(VecDeque::new())).running(running.iter().map(|r| &r.command));
-        self.responses.push(Sent {
+        let sent = Sent {
             what: What::Query(running),
             ..sent
-        });
+        };
+        self.responses.push(sent.counting());
         self.unflushed = false;
     }
 

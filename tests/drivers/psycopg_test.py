@@ -56,6 +56,84 @@ def prepared_with_parameters_under_two_purposes():
         same(conn.execute(QUERY, (1,), prepare=True).fetchall(), [(MASKED,)])
 
 
+def too_many(run):
+    refused('too_many_rows', run)
+
+
+@test
+def too_many_rows_end_the_statement_alone():
+    with connect('quality', 'care.quality') as conn:
+        too_many(lambda: conn.execute('SELECT customer_id FROM care.customers'))
+        too_many(lambda: conn.execute('SELECT customer_id FROM care.customers WHERE customer_id > %s', (1,), prepare=True))
+        too_many(lambda: conn.execute('SELECT customer_id FROM care.customers', binary=True).fetchall())
+        same(len(conn.execute('SELECT customer_id FROM care.customers LIMIT 500').fetchall()), 500)
+        too_many(lambda: conn.execute('SELECT customer_id FROM care.customers LIMIT 501'))
+        same(conn.execute('SELECT 1').fetchone(), (1,))
+        conn.execute("SELECT customer_id FROM care.customers LIMIT 3; SELECT 2")
+        too_many(lambda: conn.execute('SELECT customer_id FROM care.customers; SELECT 2'))
+        # What was done in the same message could not be undone.
+        refused('statement_not_allowed', lambda: conn.execute('SELECT customer_id FROM care.customers; COMMIT'))
+
+
+@test
+def too_many_rows_fail_the_transaction():
+    with connect('quality', options='-c pgpurpose.purpose=care.quality', autocommit=False) as conn:
+        for prepare in (False, True):
+            conn.execute("SET LOCAL pgpurpose.reason = 'T-1'")
+            too_many(lambda: conn.execute('SELECT customer_id FROM care.customers', prepare=prepare))
+            same(conn.info.transaction_status, psycopg.pq.TransactionStatus.INERROR)
+            try:
+                conn.execute('SELECT 1')
+                raise AssertionError('the transaction goes on')
+            except errors.InFailedSqlTransaction:
+                pass
+            conn.rollback()
+            same(conn.execute('SHOW pgpurpose.reason').fetchone(), ('',))
+            conn.rollback()
+
+
+@test
+def too_many_rows_in_a_pipeline_stop_it():
+    with connect('quality', 'care.quality') as conn:
+        try:
+            with conn.pipeline() as pipeline:
+                conn.execute('SELECT customer_id FROM care.customers')
+                conn.execute("SET pgpurpose.reason = 'behind'")
+                pipeline.sync()
+            raise AssertionError('not refused')
+        except errors.InsufficientPrivilege as e:
+            same(e.diag.constraint_name, 'too_many_rows')
+        same(conn.execute('SHOW pgpurpose.reason').fetchone(), ('',))
+
+
+@test
+def rows_are_counted_over_all_fetches():
+    with connect('quality', 'care.quality', autocommit=False) as conn:
+        with conn.cursor('some') as cursor:
+            cursor.execute('SELECT customer_id FROM care.customers')
+            for _ in range(5):
+                same(len(cursor.fetchmany(100)), 100)
+            too_many(lambda: cursor.fetchmany(1))
+        conn.rollback()
+        same(conn.execute('SELECT 1').fetchone(), (1,))
+
+
+@test
+def rows_of_a_copy_are_counted():
+    def copied(conn, statement):
+        with conn.cursor() as cursor, cursor.copy(statement) as copy:
+            return sum(bytes(block).count(b'\n') for block in copy)
+    with connect('quality', 'care.quality') as conn:
+        for what in ('care.customers (customer_id)', '(SELECT customer_id FROM care.customers)'):
+            for how in ('', ' (FORMAT csv, HEADER)', ' (FORMAT binary)', ' (FORMAT csv, HEADER off)'):
+                too_many(lambda: copied(conn, f'COPY {what} TO STDOUT{how}'))
+        few = '(SELECT customer_id FROM care.customers LIMIT 500)'
+        same(copied(conn, f'COPY {few} TO STDOUT'), 500)
+        same(copied(conn, f'COPY {few} TO STDOUT (FORMAT csv, HEADER)'), 501)
+        copied(conn, f'COPY {few} TO STDOUT (FORMAT binary)')
+        same(conn.execute('SELECT 1').fetchone(), (1,))
+
+
 @test
 def purpose_in_a_comment():
     with connect('marketing_app', 'marketing') as conn:
