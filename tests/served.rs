@@ -137,7 +137,7 @@ async fn what_a_lost_session_was_shown_is_recorded(served: &Served) {
     let writing = "FROM pg_stat_activity WHERE usename = 'app' AND state = 'active' AND wait_event = 'ClientWrite'";
     let ended = format!("SELECT pg_terminate_backend(pid) {writing}");
     let end = tokio::time::Instant::now() + Duration::from_secs(60);
-    while served.cluster.psql("postgres", "postgres", &ended).stdout != "t" {
+    while served.cluster.psql("postgres", "postgres", &ended).trim() != "t" {
         assert!(
             tokio::time::Instant::now() < end,
             "the server never waits for its reader"
