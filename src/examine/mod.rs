@@ -304,6 +304,13 @@ impl Examination<'_> {
             return Ok(());
         };
         let purpose = admission.purpose();
+        let holds = matches!(self.statement.command, Command::Declare { hold: true, .. });
+        if holds && purpose.one_subject {
+            let message = format!("a cursor WITH HOLD is not served for purpose {}", purpose.name);
+            return Err(self.refuse(Code::StatementNotAllowed, message).hinted(
+                "its rows are read when the transaction ends, whoever is the subject then; leave WITH HOLD out",
+            ));
+        }
         let decisions = || planned.decided.values().filter_map(|d| d.decision.as_ref());
         if self.statement.command == Command::Explain && !purpose.explain && decisions().any(|d| d.protected) {
             let message = format!(

@@ -143,6 +143,7 @@ mod tests {
                 ..Declaration::default()
             },
             via: None,
+            tagged_subject: false,
         };
         let rules =
             "version: 1\npurposes:\n  care: {}\n  emergency: {reason: required, break_glass: {max_minutes: 30}}\n";

@@ -197,6 +197,7 @@ impl Session {
         if writes(&planned.plan, planned.index, &inner) {
             self.trail.journal().written(ticket).await?;
         }
+        self.set_subject(request.statement_subject());
         self.upstream.sender.execute(name, max_rows, &recorded);
         let gives = self.gives(&command, &planned, &request, &portal.text, true, Some(ticket.id()));
         let running = Running {

@@ -158,7 +158,7 @@ async fn proceed(
             value: search_path::split(&start.search_path).unwrap_or_default(),
             source: Source::Startup,
         },
-        Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor => {
+        Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor | Followed::StatementSubject => {
             asked.initial(setting, &rules.policy)
         }
     });

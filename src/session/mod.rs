@@ -31,6 +31,7 @@ pub mod settings;
 mod shared;
 mod simple;
 mod startup;
+mod subject;
 mod text;
 mod too_many;
 

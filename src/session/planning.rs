@@ -260,7 +260,8 @@ impl Session {
         let (plan, _) = examined.verdict?;
         // Where an earlier statement of the same message sets the purpose, it is not in force yet.
         let meant = examined.requests.first().map(|r| r.declared.ground());
-        if meant.as_ref() != Some(&ground) && prepared.text.sql.tags().is_empty() {
+        let other_subject = meant.as_ref().is_none_or(|meant| !meant.is_of_subject_of(&ground));
+        if other_subject || (meant.as_ref() != Some(&ground) && prepared.text.sql.tags().is_empty()) {
             return Err(prepared_elsewhere(prepared));
         }
         let planned = Planned { plan, index: 0 };
@@ -379,10 +380,9 @@ impl Session {
         tags: &[&crate::sql::Tag],
     ) -> Request<'p> {
         let declared = Declared::new(settings, tags);
-        let subject = settings.get(Followed::Subject);
         let catalog = &self.catalog.current().catalog;
         let now = OffsetDateTime::now_utc();
-        let request = Request::new(policy, catalog, &self.role, declared, subject.as_text(), now);
+        let request = Request::new(policy, catalog, &self.role, declared, now);
         match &self.glass {
             Some(glass) if request.admission().is_some() && glass.is_of(&request.declared) && glass.is_over(now) => {
                 request.denied(glass.denial())

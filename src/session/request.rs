@@ -17,6 +17,8 @@ pub struct Declared {
     pub declaration: Declaration,
     /// How the purpose was declared, if one was.
     pub via: Option<DeclaredVia>,
+    /// The subject comes from a tag of the statement.
+    pub tagged_subject: bool,
 }
 
 impl Declared {
@@ -38,11 +40,13 @@ impl Declared {
                 Source::RoleDefault => DeclaredVia::RoleDefault,
             },
         });
+        let subject = choose("subject", Followed::Subject);
         Self {
+            tagged_subject: subject.is_some() && tag("subject").is_some(),
             declaration: Declaration {
                 purpose,
                 reason: choose("reason", Followed::Reason),
-                subject: choose("subject", Followed::Subject),
+                subject,
                 actor: choose("actor", Followed::Actor),
             },
             via,
@@ -63,6 +67,13 @@ impl Declared {
 pub struct Ground {
     purpose: Option<String>,
     subject: Option<String>,
+}
+
+impl Ground {
+    /// Whether both name the same data subject, or none.
+    pub fn is_of_subject_of(&self, other: &Self) -> bool {
+        self.subject == other.subject
+    }
 }
 
 /// The part of a plan's key that tells how a statement stands.
@@ -86,15 +97,8 @@ pub struct Request<'p> {
 
 impl<'p> Request<'p> {
     /// Asks the policy.
-    pub fn new(
-        policy: &'p Policy,
-        catalog: &Catalog,
-        role: &str,
-        declared: Declared,
-        subject_in_force: &str,
-        now: OffsetDateTime,
-    ) -> Self {
-        let answer = pipeline::admit(policy, catalog, role, &declared.declaration, subject_in_force, now);
+    pub fn new(policy: &'p Policy, catalog: &Catalog, role: &str, declared: Declared, now: OffsetDateTime) -> Self {
+        let answer = pipeline::admit(policy, catalog, role, &declared.declaration, now);
         Self { declared, answer }
     }
 
@@ -125,6 +129,21 @@ impl<'p> Request<'p> {
                 StandingKey::Inadmissible(purpose.clone(), denial.code, denial.message.clone())
             }
         }
+    }
+
+    /// What the server must have as the statement's own subject when it runs: empty where the session's is
+    /// meant; none where no subject counts.
+    pub fn statement_subject(&self) -> Option<&str> {
+        let scoped = self
+            .admission()
+            .is_some_and(|admission| admission.purpose().one_subject);
+        let tagged = self
+            .declared
+            .declaration
+            .subject
+            .as_deref()
+            .filter(|_| self.declared.tagged_subject);
+        scoped.then(|| tagged.unwrap_or_default())
     }
 
     /// The admission, for the audit.

@@ -134,6 +134,21 @@ pub enum What {
     Query(VecDeque<Running>),
     /// Sync
     Sync,
+    /// A message of ours that sets the subject of the next statement.
+    Subject(SubjectStep),
+}
+
+/// The messages of ours that set the subject of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubjectStep {
+    /// Parse
+    Parse,
+    /// Bind
+    Bind,
+    /// Execute, and what it does to the settings.
+    Execute(Command),
+    /// Close of the portal or the statement.
+    Close,
 }
 
 /// A message that was sent and is not answered yet.
@@ -212,7 +227,8 @@ impl Sent {
             | What::Close { .. }
             | What::DescribeStatement { .. }
             | What::DescribePortal(_)
-            | What::Sync => false,
+            | What::Sync
+            | What::Subject(_) => false,
         };
         self
     }
@@ -299,7 +315,8 @@ impl Responses {
             | What::DescribeStatement { .. }
             | What::DescribePortal(_)
             | What::Execute(..)
-            | What::Sync => false,
+            | What::Sync
+            | What::Subject(_) => false,
         };
         if sent.copies_in && !again {
             sent.copies_in = false;

@@ -11,7 +11,7 @@ use crate::wire::{BackendKind, ErrorFields, Frame, ProtocolError, encode, frame}
 use super::errors::{self, About};
 use super::prepared::Planned;
 use super::refusal::fatal;
-use super::responses::{Gives, Over, Running, Sent, What};
+use super::responses::{Gives, Over, Running, Sent, SubjectStep, What};
 use super::too_many::{TOO_MANY_SQLSTATE, is_copy_trailer};
 use super::{End, Session};
 
@@ -191,6 +191,9 @@ impl Session {
                 check_origins(frame, [running.planned.as_ref(), running.rows_of.as_ref()])?;
                 false
             }
+            (What::Subject(SubjectStep::Parse), BackendKind::ParseComplete)
+            | (What::Subject(SubjectStep::Bind), BackendKind::BindComplete)
+            | (What::Subject(SubjectStep::Close), BackendKind::CloseComplete) => true,
             (
                 What::Parse { .. }
                 | What::Bind(_)
@@ -199,7 +202,8 @@ impl Session {
                 | What::DescribePortal(_)
                 | What::Execute(..)
                 | What::Query(_)
-                | What::Sync,
+                | What::Sync
+                | What::Subject(_),
                 _,
             ) => return Err(unexpected(kind)),
         };
@@ -217,6 +221,9 @@ impl Session {
         self.copying_in = false;
         if self.is_over() {
             return self.completed_over(kind);
+        }
+        if self.subject_is_set(kind) {
+            return Ok(());
         }
         self.pass(frame);
         let Some(sent) = self.responses.front() else {
@@ -255,7 +262,8 @@ impl Session {
             | What::Close { .. }
             | What::DescribeStatement { .. }
             | What::DescribePortal(_)
-            | What::Sync => Err(unexpected(kind)),
+            | What::Sync
+            | What::Subject(_) => Err(unexpected(kind)),
         }
     }
 
@@ -299,7 +307,8 @@ impl Session {
             | What::Close { .. }
             | What::DescribeStatement { .. }
             | What::DescribePortal(_)
-            | What::Execute(..) => return Err(unexpected(BackendKind::ReadyForQuery)),
+            | What::Execute(..)
+            | What::Subject(_) => return Err(unexpected(BackendKind::ReadyForQuery)),
         }
         let status = TransactionStatus::read(&frame.body())?;
         self.settings.ready(status)?;
@@ -357,8 +366,16 @@ impl Session {
     /// to its end.
     fn skip_to_sync(&mut self, sqlstate: &str) {
         let mut failing = true;
+        let mut query_skipped = false;
         loop {
             match self.responses.front() {
+                // A simple query was passed over since what was sent for it failed: its ReadyForQuery is still
+                // to come, and there is no Sync but ours that could bring it.
+                None if query_skipped => {
+                    self.upstream.sender.sync();
+                    self.responses.push(Sent::new(What::Sync));
+                    return;
+                }
                 None => {
                     self.skipping = true;
                     return;
@@ -383,6 +400,7 @@ impl Session {
                 Some(_) => {}
             }
             if let Some(sent) = self.responses.pop() {
+                query_skipped |= matches!(sent.what, What::Query(_));
                 self.skipped(&sent, if failing { sqlstate } else { "25P02" }, failing);
             }
             failing = false;
@@ -425,7 +443,8 @@ impl Session {
             What::Close { named: false, .. }
             | What::DescribeStatement { .. }
             | What::DescribePortal(_)
-            | What::Sync => {}
+            | What::Sync
+            | What::Subject(_) => {}
         }
     }
 
@@ -472,7 +491,7 @@ impl Sent {
                 Some(running) => (running.text.as_ref(), running.planned.as_ref()),
                 None => (None, None),
             },
-            What::Parse { statement: None, .. } | What::Close { .. } | What::Sync => (None, None),
+            What::Parse { statement: None, .. } | What::Close { .. } | What::Sync | What::Subject(_) => (None, None),
         };
         let name = match &self.what {
             What::Parse { name, .. } => Some(name.as_str()),
@@ -482,7 +501,8 @@ impl Sent {
             | What::DescribePortal(_)
             | What::Execute(..)
             | What::Query(_)
-            | What::Sync => None,
+            | What::Sync
+            | What::Subject(_) => None,
         };
         About {
             text,

@@ -34,17 +34,20 @@ pub enum Followed {
     Subject,
     /// `pgpurpose.actor`
     Actor,
+    /// `pgpurpose.statement_subject`: ours, for a subject in a tag.
+    StatementSubject,
     /// `search_path`
     SearchPath,
 }
 
 impl Followed {
     /// All of them, in the order of [`Settings`]' variables.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Purpose,
         Self::Reason,
         Self::Subject,
         Self::Actor,
+        Self::StatementSubject,
         Self::SearchPath,
     ];
 
@@ -60,6 +63,7 @@ impl Followed {
             Self::Reason => "pgpurpose.reason",
             Self::Subject => "pgpurpose.subject",
             Self::Actor => "pgpurpose.actor",
+            Self::StatementSubject => "pgpurpose.statement_subject",
             Self::SearchPath => "search_path",
         }
     }
@@ -202,7 +206,7 @@ pub enum Block {
 /// The followed settings, and the transaction they live in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    variables: [Variable; 5],
+    variables: [Variable; 6],
     block: Block,
     /// Names of savepoints, oldest first; the n-th, from 0, has nesting n + 2.
     savepoints: Vec<String>,
@@ -225,12 +229,13 @@ impl Settings {
 
     /// The value in force.
     pub fn get(&self, setting: Followed) -> &Setting {
-        let [purpose, reason, subject, actor, search_path] = &self.variables;
+        let [purpose, reason, subject, actor, statement_subject, search_path] = &self.variables;
         let variable = match setting {
             Followed::Purpose => purpose,
             Followed::Reason => reason,
             Followed::Subject => subject,
             Followed::Actor => actor,
+            Followed::StatementSubject => statement_subject,
             Followed::SearchPath => search_path,
         };
         &variable.current
@@ -330,7 +335,10 @@ impl Settings {
             // Each argument of SET is one name; set_config's one text is a list of them.
             (Followed::SearchPath, true) => texts.into_iter().map(search_path::cut).collect(),
             (Followed::SearchPath, false) => search_path::split(&texts.concat()).unwrap_or_default(),
-            (Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor, _) => texts,
+            (
+                Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor | Followed::StatementSubject,
+                _,
+            ) => texts,
         });
         self.assign(setting, value, call.local);
     }
@@ -338,12 +346,13 @@ impl Settings {
     /// `None` is the value of RESET.
     fn assign(&mut self, setting: Followed, value: Option<Vec<String>>, local: bool) {
         let nesting = self.nesting();
-        let [purpose, reason, subject, actor, search_path] = &mut self.variables;
+        let [purpose, reason, subject, actor, statement_subject, search_path] = &mut self.variables;
         let variable = match setting {
             Followed::Purpose => purpose,
             Followed::Reason => reason,
             Followed::Subject => subject,
             Followed::Actor => actor,
+            Followed::StatementSubject => statement_subject,
             Followed::SearchPath => search_path,
         };
         let new = match value {

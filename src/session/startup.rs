@@ -91,6 +91,8 @@ impl Asked {
         let default = match setting {
             Followed::Purpose => policy.roles.get(&self.user).and_then(|r| r.default_purpose.as_deref()),
             Followed::Reason | Followed::Subject | Followed::Actor | Followed::SearchPath => None,
+            // Never the client's.
+            Followed::StatementSubject => return Setting::text("", Source::Startup),
         };
         match self.get(setting.name()) {
             Some(value) => Setting::text(value, Source::Startup),
@@ -109,7 +111,10 @@ impl Asked {
         let mut ours = |name: &str, value: &str| all.push((name.to_owned(), value.to_owned()));
         ours("client_encoding", "UTF8");
         ours("standard_conforming_strings", "on");
-        for setting in [Followed::Purpose, Followed::Reason, Followed::Subject, Followed::Actor] {
+        let first = Followed::ALL
+            .into_iter()
+            .filter(|setting| *setting != Followed::SearchPath);
+        for setting in first {
             ours(setting.name(), self.initial(setting, policy).as_text());
         }
         ours("pgpurpose.version", env!("CARGO_PKG_VERSION"));

@@ -87,7 +87,8 @@ impl Session {
                 | What::Close { .. }
                 | What::DescribeStatement { .. }
                 | What::DescribePortal(_)
-                | What::Sync,
+                | What::Sync
+                | What::Subject(_),
             )
             | None => Err(unexpected(kind)),
         }
