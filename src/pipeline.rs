@@ -145,6 +145,8 @@ pub struct Facts {
     pub fields: Vec<FieldUse>,
     /// Which kinds of row filter apply.
     pub row_filters: Vec<&'static str>,
+    /// `mode: observe`: all this would be, and is not; the statement ran as it came.
+    pub observed: bool,
 }
 
 /// An output column that must come back with this origin, or with none.
@@ -298,6 +300,7 @@ impl Facts {
             fingerprint: None,
             fields: Vec::new(),
             row_filters: Vec::new(),
+            observed: false,
         }
     }
 }

@@ -314,6 +314,9 @@ impl StatementEvent {
         fields.text_or_null("legal_basis", self.legal_basis.map(LegalBasis::as_str));
         fields.text("recipient", self.recipient.as_deref().unwrap_or("controller"));
         fields.text_or_null("subject", self.subject.map(|s| s.to_string()).as_deref());
+        if self.facts.observed {
+            fields.text("mode", "observe");
+        }
         fields.text("outcome", self.facts.outcome.as_str());
         fields.text_or_null("code", self.facts.code.map(Code::as_str));
         fields.bounded_or_null("statement", self.facts.statement.as_deref(), STATEMENT_CHARS);

@@ -4,6 +4,7 @@
 //! Pure. The steps are the layers' own; this is only their order.
 
 mod facts;
+mod observe;
 mod second;
 mod session;
 mod template;
@@ -12,7 +13,7 @@ use std::ops::Range;
 
 use crate::catalog::Function;
 use crate::pipeline::{Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Refusal, Standing};
-use crate::policy::{Admission, Code, Denial, Form};
+use crate::policy::{Admission, Code, Denial, Form, Mode};
 use crate::rewrite::edit::Edits;
 use crate::rewrite::plan::{Planned, Planner, Refused};
 use crate::rewrite::released::Gap;
@@ -53,7 +54,10 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
             statement,
             context,
         };
-        let (planned, edits) = examination.run()?;
+        let (planned, edits) = match context.policy.mode {
+            Mode::Enforce => examination.run()?,
+            Mode::Observe => examination.observe()?,
+        };
         all.edits.extend(edits.edits.iter().cloned());
         statements.push(planned);
         each.push((statement, edits));
@@ -76,7 +80,7 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
 /// `max_rows`: what stands in a message with a statement whose rows are counted.
 fn counted_stand_alone(contexts: &[Context<'_>], statements: &[PlannedStatement]) -> Result<(), Refusal> {
     let bounded = |context: &Context<'_>| match &context.standing {
-        Standing::Admitted(admission) => admission.purpose().max_rows.is_some(),
+        Standing::Admitted(admission) => context.policy.mode == Mode::Enforce && admission.purpose().max_rows.is_some(),
         Standing::Undeclared(_) | Standing::Inadmissible(_) => false,
     };
     let counts = |(context, planned): (&Context<'_>, &PlannedStatement)| {
@@ -148,22 +152,33 @@ impl Examination<'_> {
         }
     }
 
+    /// A function that the rules name.
+    fn is_allowed(&self, function: &Function) -> bool {
+        let mut named = self.context.policy.functions_allowed.iter();
+        named.any(|(signature, _)| same_signature(signature, &function.signature))
+    }
+
+    fn env<'e>(&'e self, allowed: &'e dyn Fn(&Function) -> bool) -> Env<'e> {
+        Env {
+            catalog: self.context.catalog,
+            search_path: self.context.search_path,
+            allowed,
+        }
+    }
+
+    /// What the statement names, by both readings.
+    fn resolved(&self, env: Env<'_>) -> Result<Resolved, Refusal> {
+        let resolved = resolve(self.statement, env).map_err(|p| self.problem(p))?;
+        self.second_reading(&resolved)?;
+        Ok(resolved)
+    }
+
     /// A statement with a query in it.
     fn query(&self) -> Result<(PlannedStatement, Edits), Refusal> {
         let policy = self.context.policy;
-        let allowed = |f: &Function| {
-            policy
-                .functions_allowed
-                .iter()
-                .any(|(s, _)| same_signature(s, &f.signature))
-        };
-        let env = Env {
-            catalog: self.context.catalog,
-            search_path: self.context.search_path,
-            allowed: &allowed,
-        };
-        let resolved = resolve(self.statement, env).map_err(|p| self.problem(p))?;
-        self.second_reading(&resolved)?;
+        let allowed = |f: &Function| self.is_allowed(f);
+        let env = self.env(&allowed);
+        let resolved = self.resolved(env)?;
         if let Standing::Undeclared(denial) = self.context.standing
             && self.reads_rows(&resolved)
         {

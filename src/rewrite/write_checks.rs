@@ -82,9 +82,13 @@ pub fn plan(
                 kind,
             },
         );
-        planned
-            .edits
-            .push(range.end..range.end, after, EditKind::CheckClose { place });
+        // Before a WHERE that is put behind the last value.
+        let close = Edit {
+            range: range.end..range.end,
+            text: after,
+            kind: EditKind::CheckClose { place },
+        };
+        planned.edits.edits.insert(0, close);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::catalog::SearchPath;
 use crate::pipeline::{Context, Parsed, Plan, PreparedNames, Refusal, Template};
-use crate::policy::{Code, Policy};
+use crate::policy::{Code, Mode, Policy};
 use crate::sql::shape::Shape;
 use crate::sql::{ClientSql, Command, TagError};
 
@@ -351,7 +351,7 @@ impl Session {
         let Some(statement) = portal.planned.statement() else {
             return Ok(());
         };
-        if !statement.command.needs_admission() {
+        if !statement.command.needs_admission() || self.rules.policy.mode == Mode::Observe {
             return Ok(());
         }
         let (message, hint) = if portal.ground != *ground {

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use crate::audit::DeclaredVia;
 use crate::catalog::Catalog;
 use crate::pipeline::{self, Facts, Outcome, Refusal, Standing};
-use crate::policy::{Admission, Code, Declaration, Denial, PlanVariant, Policy};
+use crate::policy::{Admission, Code, Declaration, Denial, Mode, PlanVariant, Policy};
 use crate::sql::{Command, Tag};
 
 use super::settings::{Followed, Settings, Source};
@@ -93,13 +93,19 @@ pub struct Request<'p> {
     /// What was declared.
     pub declared: Declared,
     answer: Result<Admission<'p>, Denial>,
+    /// `mode: observe`
+    observed: bool,
 }
 
 impl<'p> Request<'p> {
     /// Asks the policy.
     pub fn new(policy: &'p Policy, catalog: &Catalog, role: &str, declared: Declared, now: OffsetDateTime) -> Self {
         let answer = pipeline::admit(policy, catalog, role, &declared.declaration, now);
-        Self { declared, answer }
+        Self {
+            declared,
+            answer,
+            observed: policy.mode == Mode::Observe,
+        }
     }
 
     /// The same, denied all the same.
@@ -143,7 +149,7 @@ impl<'p> Request<'p> {
             .subject
             .as_deref()
             .filter(|_| self.declared.tagged_subject);
-        scoped.then(|| tagged.unwrap_or_default())
+        (scoped && !self.observed).then(|| tagged.unwrap_or_default())
     }
 
     /// The admission, for the audit.
@@ -159,6 +165,7 @@ impl<'p> Request<'p> {
     pub fn may_run(&self, command: &Command, planned: &Facts) -> Result<(), std::sync::Arc<Refusal>> {
         match &self.answer {
             Ok(_) => Ok(()),
+            Err(_) if self.observed => Ok(()),
             Err(_) if self.declared.declaration.purpose.is_none() || !command.needs_admission() => Ok(()),
             Err(denial) => Err(std::sync::Arc::new(Refusal {
                 code: denial.code,

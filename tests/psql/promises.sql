@@ -93,6 +93,8 @@ SELECT full_name FROM care.customers;
 
 -- case: 12-correct | role: portal | subject: care.customers:2 | must-see: UPDATE 1 | must-see: Bern
 BEGIN; UPDATE care.customers SET city = 'Bern' WHERE customer_id = 2; SELECT city FROM care.customers; ROLLBACK;
+-- case: 12-correct-without-a-condition | role: portal | subject: care.customers:2 | must-see: UPDATE 1$
+BEGIN; UPDATE care.customers SET city = 'Bern'; ROLLBACK;
 -- case: 12-not-others | role: portal | subject: care.customers:2 | must-see: UPDATE 0
 BEGIN; UPDATE care.customers SET city = 'Bern' WHERE customer_id = 1; ROLLBACK;
 -- case: 12-delete | role: portal | subject: care.customers:2 | must-see: DELETE 1

@@ -48,6 +48,7 @@ pub(crate) fn statement_event() -> StatementEvent {
                     column: 5,
                 }),
             }],
+            observed: false,
             row_filters: vec!["consent", "children"],
         },
         policy: stamp(),
