@@ -8,7 +8,7 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::pipeline::Refusal;
-use crate::policy::Code;
+use crate::policy::{Code, Denial};
 use crate::sql::{Command, ConfigCall, ConfigValue};
 use crate::wire::BackendKind;
 use crate::wire::frontend::Target;
@@ -60,6 +60,18 @@ impl Session {
         }
         self.unflushed = true;
         true
+    }
+
+    /// A subject that the server would not read as it was read here: tags are URL-encoded UTF-8.
+    pub(super) fn cannot_set_subject(&self, request: &Request<'_>) -> Option<Denial> {
+        let needed = request.statement_subject()?;
+        (!needed.is_ascii() && !self.speaks_utf8()).then(|| Denial {
+            code: Code::SubjectMissing,
+            message: "a data subject with characters beyond ASCII is served with client_encoding UTF8 only".to_owned(),
+            detail: None,
+            hint: None,
+            rule: None,
+        })
     }
 
     /// The server says that the subject is set.

@@ -127,7 +127,8 @@ impl Session {
         let hint = Some("ask for fewer: narrow the condition, or add a LIMIT");
         let code = Code::TooManyRows;
         let refusal = refusal::own(code, message, hint, unread(Outcome::Refuse, Some(code)));
-        self.error_fields(&refusal, None)
+        let fields = self.error_fields(&refusal, None);
+        self.in_encoding(fields)
     }
 }
 
