@@ -4,7 +4,7 @@
 //! What is not understood, and what is refused however the rules read, is refused here too.
 
 use crate::catalog::Function;
-use crate::pipeline::{PlannedStatement, Refusal};
+use crate::pipeline::{Facts, PlannedStatement, Refusal};
 use crate::policy::Code;
 use crate::rewrite::edit::Edits;
 use crate::sql::Command;
@@ -22,7 +22,7 @@ impl Examination<'_> {
             Err(refusal) if self.is_by_rule(&refusal) => {
                 let writes = self.understood()?;
                 let planned = PlannedStatement {
-                    facts: *refusal.facts,
+                    facts: (*refusal.facts).into(),
                     writes,
                     ..self.unchanged()
                 };
@@ -32,9 +32,13 @@ impl Examination<'_> {
         }
     }
 
-    fn as_it_came(&self, mut planned: PlannedStatement) -> PlannedStatement {
-        planned.facts.observed = true;
+    fn as_it_came(&self, planned: PlannedStatement) -> PlannedStatement {
+        let facts = Facts {
+            observed: true,
+            ..(*planned.facts).clone()
+        };
         PlannedStatement {
+            facts: facts.into(),
             protected: false,
             hidden_origins: Vec::new(),
             max_rows: None,
@@ -53,6 +57,7 @@ impl Examination<'_> {
             | Command::Explain
             | Command::CopyOut
             | Command::CopyIn
+            | Command::CreateAs
             | Command::Ddl => true,
             Command::Set(_)
             | Command::SetCharacteristics
@@ -65,6 +70,7 @@ impl Examination<'_> {
             | Command::Deallocate(_)
             | Command::Fetch { .. }
             | Command::Close(_)
+            | Command::Coordinate
             | Command::Refused => false,
         }
     }
@@ -113,10 +119,15 @@ impl Examination<'_> {
             | Command::Explain
             | Command::CopyOut
             | Command::CopyIn
+            | Command::Coordinate
             | Command::Execute { .. } => {
                 let allowed = |f: &Function| self.is_allowed(f);
                 let resolved = self.resolved(self.env(&allowed))?;
                 Ok(resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_))))
+            }
+            Command::CreateAs => {
+                let allowed = |f: &Function| self.is_allowed(f);
+                self.resolved(self.env(&allowed)).map(|_| true)
             }
             Command::Ddl => Ok(true),
             Command::Set(_)

@@ -121,6 +121,8 @@ pub fn may_stand_beside(command: &Command, behind: bool) -> bool {
         | Command::Deallocate(_)
         | Command::CopyIn
         | Command::Ddl
+        | Command::CreateAs
+        | Command::Coordinate
         | Command::Refused => false,
     }
 }

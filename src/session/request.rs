@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::audit::DeclaredVia;
+use crate::audit::{DeclaredVia, TraceParent, known_tag};
 use crate::catalog::Catalog;
 use crate::pipeline::{self, Facts, Outcome, Refusal, Standing};
 use crate::policy::{Admission, Code, Declaration, Denial, Mode, PlanVariant, Policy};
@@ -19,6 +19,10 @@ pub struct Declared {
     pub via: Option<DeclaredVia>,
     /// The subject comes from a tag of the statement.
     pub tagged_subject: bool,
+    /// The trace that the statement is a part of.
+    pub trace: Option<TraceParent>,
+    /// What else its tags say, for the audit.
+    pub tags: Vec<(&'static str, String)>,
 }
 
 impl Declared {
@@ -50,6 +54,11 @@ impl Declared {
                 actor: choose("actor", Followed::Actor),
             },
             via,
+            trace: tag("traceparent").as_deref().and_then(TraceParent::read),
+            tags: tags
+                .iter()
+                .filter_map(|t| Some((known_tag(&t.key)?, t.value.clone())))
+                .collect(),
         }
     }
 
