@@ -126,6 +126,19 @@ pub struct FieldUse {
     pub form: &'static str,
     /// The rule that decided.
     pub rule: Option<Place>,
+    /// `opt_in` or `opt_out`: only in rows whose person consented, or did not object. Not for the audit.
+    pub condition: Option<&'static str>,
+}
+
+/// A row filter as it applies to one table. For explanations and tests, not for the audit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilterUse {
+    /// `schema.table`
+    pub table: String,
+    /// Its kind, as in [`Facts::row_filters`].
+    pub filter: &'static str,
+    /// The rule that asks for it.
+    pub rule: Option<Place>,
 }
 
 /// What the audit says of one statement. Holds no literal, parameter or row value.
@@ -143,6 +156,8 @@ pub struct Facts {
     pub fields: Vec<FieldUse>,
     /// Which kinds of row filter apply.
     pub row_filters: Vec<&'static str>,
+    /// The same with their tables and rules.
+    pub filters: Vec<FilterUse>,
 }
 
 /// An output column that must come back with this origin, or with none.
@@ -313,6 +328,7 @@ impl Facts {
             fingerprint: None,
             fields: Vec::new(),
             row_filters: Vec::new(),
+            filters: Vec::new(),
         }
     }
 }

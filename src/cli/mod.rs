@@ -5,11 +5,13 @@ mod audit;
 mod catalog;
 mod check;
 mod config;
+mod decision;
 mod explain;
 mod matrix;
 mod output;
 pub mod rules_files;
 mod serve;
+mod test;
 
 use std::process::ExitCode;
 
@@ -59,6 +61,8 @@ enum Command {
     Matrix(matrix::Args),
     /// Explain the decision for one statement, and show it as PostgreSQL would get it
     Explain(Box<explain::Args>),
+    /// Run the cases of `*.test.yaml`, and say what no case exercises
+    Test(test::Args),
     /// Write a snapshot of what exists in a database: names and types, never a value
     Catalog(catalog::Args),
 }
@@ -86,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Catalog(args) => catalog::run(&args),
     };
     // On a stack that examining a statement needs. A panic's own message is already printed.

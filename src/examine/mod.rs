@@ -141,8 +141,9 @@ impl Examination<'_> {
         let mut planned = planner
             .plan(self.text, self.tokens, self.statement.span.clone(), &resolved)
             .map_err(|r| self.refused(r, &resolved))?;
-        self.columns_refused(&resolved, &planned)?;
-        self.whole_statement(&resolved, &planned)?;
+        self.columns_refused(&resolved, &planned)
+            .and_then(|()| self.whole_statement(&resolved, &planned))
+            .map_err(|refusal| self.with_uses(refusal, &resolved, &planned))?;
         let grouped = aggregate::plan(
             &planner,
             (self.text, self.tokens, &self.span()),

@@ -48,6 +48,8 @@ pub enum DiagnosticCode {
     NoOwnMask,
     /// A role's default purpose that it may not use.
     DefaultNotGranted,
+    /// What a test case expects, and is not so.
+    Unmet,
 }
 
 impl DiagnosticCode {
@@ -71,6 +73,7 @@ impl DiagnosticCode {
             Self::Ambiguous => "ambiguous",
             Self::NoOwnMask => "no_own_mask",
             Self::DefaultNotGranted => "default_not_granted",
+            Self::Unmet => "unmet",
         }
     }
 }
@@ -219,7 +222,8 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    pub(super) fn push(&mut self, finding: Diagnostic) {
+    /// Adds one.
+    pub fn push(&mut self, finding: Diagnostic) {
         self.list.push(finding);
     }
 

@@ -112,7 +112,7 @@ pub(crate) fn raw_parse(text: &str) -> Result<Vec<pb::RawStmt>, SyntaxError> {
 
 /// The grammar tells the word at which it stopped, not where: the first occurrence of that word up
 /// to which the text alone gives the same message is the place.
-fn position_of_error(text: &str, message: &str) -> Option<usize> {
+pub(super) fn position_of_error(text: &str, message: &str) -> Option<usize> {
     if message.ends_with("at end of input") {
         return Some(text.len());
     }

@@ -42,6 +42,7 @@ pub(crate) fn statement_event() -> StatementEvent {
                 data_category: Some("user.contact.email".into()),
                 position: Position::Output,
                 form: "email",
+                condition: None,
                 rule: Some(Place {
                     file: "customer-care.yaml".into(),
                     line: 41,
@@ -49,6 +50,7 @@ pub(crate) fn statement_event() -> StatementEvent {
                 }),
             }],
             row_filters: vec!["consent", "children"],
+            filters: Vec::new(),
         },
         policy: stamp(),
         cursor_of: None,
