@@ -21,7 +21,12 @@ fn words(line: &str) -> Vec<String> {
 
 fn run(folder: &Path, line: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pgpurpose"));
-    let output = command.current_dir(folder).env_clear().args(words(line)).output().unwrap();
+    let output = command
+        .current_dir(folder)
+        .env_clear()
+        .args(words(line))
+        .output()
+        .unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     format!("$ {line}\n{text}exit code {}\n", output.status.code().unwrap())
 }
@@ -31,7 +36,9 @@ fn transcripts() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench");
     let update = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| !value.is_empty());
     let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
+    let mut files: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|e| e == "txt"))
+        .collect();
     files.sort();
     assert!(files.len() > 1, "the transcripts are gone");
     let mut differing = Vec::new();
@@ -43,7 +50,10 @@ fn transcripts() {
         if update {
             std::fs::write(&file, shown).unwrap();
         } else if shown != expected {
-            differing.push(format!("{}\n--- expected\n{expected}\n--- shown\n{shown}", file.display()));
+            differing.push(format!(
+                "{}\n--- expected\n{expected}\n--- shown\n{shown}",
+                file.display()
+            ));
         }
     }
     assert!(differing.is_empty(), "{}", differing.join("\n\n"));

@@ -68,7 +68,12 @@ fn functions(catalog: &Catalog) -> BTreeSet<String> {
         .iter()
         .filter(|f| f.name.schema != "pg_catalog" && f.name.schema != "information_schema");
     mine.filter(|f| !f.name.schema.starts_with("pg_temp"))
-        .map(|f| format!("{} {} {} {} {}", f.signature, f.defaults, f.variadic, f.returns_set, f.kind))
+        .map(|f| {
+            format!(
+                "{} {} {} {} {}",
+                f.signature, f.defaults, f.variadic, f.returns_set, f.kind
+            )
+        })
         // Ranges bring constructors along, which the file's catalog does not have.
         .filter(|f| !f.contains("range"))
         .collect()
@@ -119,12 +124,25 @@ fn the_built_in_catalog_is_that_of_a_new_database() {
     }
     let base = catalog::base("template1").unwrap();
     let known = |c: &Catalog| -> BTreeSet<String> {
-        let functions = c.functions.iter().map(|f| format!("{}.{} {:?}", f.name.schema, f.signature, f.arguments));
-        let operators = c.operators.iter().map(|o| format!("{} {} {} {}", o.name, o.left, o.right, o.function));
+        let functions = c
+            .functions
+            .iter()
+            .map(|f| format!("{}.{} {:?}", f.name.schema, f.signature, f.arguments));
+        let operators = c
+            .operators
+            .iter()
+            .map(|o| format!("{} {} {} {}", o.name, o.left, o.right, o.function));
         let types = c.types.iter().map(|t| format!("{} {}", t.name, t.category));
-        let relations = c.relations.iter().filter(|r| r.kind != RelationKind::Other && !r.name.name.starts_with("pg_toast"));
+        let relations = c
+            .relations
+            .iter()
+            .filter(|r| r.kind != RelationKind::Other && !r.name.name.starts_with("pg_toast"));
         let relations = relations.map(|r| described(c, r));
-        functions.chain(operators).chain(types.filter(|t| !t.contains("pg_toast"))).chain(relations).collect()
+        functions
+            .chain(operators)
+            .chain(types.filter(|t| !t.contains("pg_toast")))
+            .chain(relations)
+            .collect()
     };
     let difference: Vec<String> = known(&base).symmetric_difference(&known(&live)).cloned().collect();
     assert!(difference.is_empty(), "{difference:#?}");

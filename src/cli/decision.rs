@@ -79,9 +79,18 @@ impl Question<'_> {
     fn declaration(&self, tags: &[&Tag]) -> Declaration {
         let tag = |key: &str| tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.clone());
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let default = || self.policy.roles.get(self.role).and_then(|role| role.default_purpose.clone());
+        let default = || {
+            self.policy
+                .roles
+                .get(self.role)
+                .and_then(|role| role.default_purpose.clone())
+        };
         Declaration {
-            purpose: said(tag("purpose").or_else(|| self.declared.purpose.clone()).or_else(default)),
+            purpose: said(
+                tag("purpose")
+                    .or_else(|| self.declared.purpose.clone())
+                    .or_else(default),
+            ),
             reason: said(tag("reason").or_else(|| self.declared.reason.clone())),
             subject: said(tag("subject").or_else(|| self.declared.subject.clone())),
             actor: said(tag("actor").or_else(|| self.declared.actor.clone())),
@@ -134,7 +143,10 @@ pub(super) fn schema_file(path: &Path) -> Result<SchemaFile, String> {
                 names_database: false,
             }),
             Err(errors) => {
-                let lines: Vec<String> = errors.iter().map(|e| format!("{shown}:{}: {}", e.line, e.message)).collect();
+                let lines: Vec<String> = errors
+                    .iter()
+                    .map(|e| format!("{shown}:{}: {}", e.line, e.message))
+                    .collect();
                 Err(lines.join("\n"))
             }
         };

@@ -3,9 +3,12 @@
 //!
 //! Pure. The steps are the layers' own; this is only their order.
 
+mod explain;
+pub(crate) mod explanation;
 mod facts;
 mod second;
 mod session;
+mod template;
 
 use std::ops::Range;
 
@@ -20,6 +23,8 @@ use crate::sql::lexer::Token;
 use crate::sql::resolve::{Env, Problem, Resolved, Use, is_system, resolve};
 use crate::sql::{Command, ParsedStatement, parsed};
 use crate::verify;
+
+pub use template::Template;
 
 /// One statement and what it is examined against.
 struct Examination<'a> {
@@ -65,7 +70,7 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
     Ok(Plan {
         verified: verified.into(),
         positions,
-        statements,
+        statements: statements.into(),
     })
 }
 
@@ -95,6 +100,7 @@ impl Examination<'_> {
             | Command::Reset(_)
             | Command::ResetAll
             | Command::Show(_) => self.setting(),
+            Command::Explanation => self.explanation(),
             Command::Ddl => self.ddl(),
             Command::Transaction(_)
             | Command::Discard(_)

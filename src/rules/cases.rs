@@ -145,7 +145,7 @@ const FILTERS: [&str; 7] = [
 /// All that is wrong with it, in order of place.
 pub fn read(name: &str, text: &str) -> Result<TestFile, Diagnostics> {
     let mut findings = Diagnostics::default();
-    let file = match super::node::parse(&super::source(name, text)) {
+    let file = match super::node::parse(&super::source::Source::new(name, text)) {
         Ok(node) => file(&node, &mut findings),
         Err(finding) => {
             findings.push(*finding);
@@ -189,9 +189,7 @@ fn case(node: &Node, findings: &mut Diagnostics) -> Option<Case> {
     let name = fields
         .require("name", findings)
         .and_then(|node| text(node, "name", findings));
-    let given = fields
-        .require("given", findings)
-        .and_then(|node| given(node, findings));
+    let given = fields.require("given", findings).and_then(|node| given(node, findings));
     let when = fields
         .require("when", findings)
         .and_then(|node| text(node, "when", findings));
@@ -265,7 +263,9 @@ fn then(node: &Node, findings: &mut Diagnostics) -> Option<Then> {
     let row_filters = fields.get("row_filters").and_then(|node| {
         let known = FILTERS.map(|filter| (filter, filter));
         let items = list(node, "row_filters", findings)?;
-        let names = items.iter().filter_map(|item| choice(item, "row_filters", &known, findings));
+        let names = items
+            .iter()
+            .filter_map(|item| choice(item, "row_filters", &known, findings));
         let names: Vec<String> = names.map(str::to_owned).collect();
         Some(At::new(names, &node.span))
     });

@@ -7,25 +7,29 @@
 
 mod build;
 pub mod cases;
+mod code;
 mod diagnostic;
 mod document;
 mod fields;
 mod merge;
 mod node;
 mod read;
+mod render;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::policy::Policy;
+use crate::policy::{Change, Place, Policy};
 
-pub use diagnostic::{Diagnostic, DiagnosticCode, Diagnostics};
+pub use code::{DiagnosticCode, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use render::uri_path;
 
 use document::Document;
-use source::Source;
+use source::{Source, Span};
 
 /// The policies of all databases, from one folder of rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub struct PolicySet {
     named: BTreeMap<String, Arc<Policy>>,
     /// Of all others, if some file is for all.
     others: Option<Arc<Policy>>,
+    /// The texts, for findings to point at.
+    sources: Vec<Arc<Source>>,
 }
 
 impl PolicySet {
@@ -49,9 +55,50 @@ impl PolicySet {
         named.chain(self.others.iter().map(|policy| (None, policy)))
     }
 
+    /// What other rules change at `now`, for each database that either set names; `None` stands for all
+    /// that none names. A database without rules is one that nobody can log in to.
+    pub fn changes(&self, new: &Self, now: time::OffsetDateTime) -> Vec<(Option<String>, Vec<Change>)> {
+        let named: BTreeSet<&String> = self.named.keys().chain(new.named.keys()).collect();
+        let others = (self.others.is_some() || new.others.is_some()).then_some(None);
+        let databases = named.into_iter().map(|name| Some(name.clone())).chain(others);
+        let changes = databases.map(|database| {
+            let (old, new) = (self.of(database.as_deref()), new.of(database.as_deref()));
+            let changes = crate::policy::diff(old.as_deref(), new.as_deref(), now);
+            (database, changes)
+        });
+        changes.collect()
+    }
+
+    /// The policy of a database, or that of all that no file names.
+    pub fn of(&self, database: Option<&str>) -> Option<Arc<Policy>> {
+        match database {
+            Some(name) => self.for_database(name),
+            None => self.others.clone(),
+        }
+    }
+
     /// SHA-256 over the names and contents of all files, hex.
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// A finding about these rules, at a place of theirs if there is one.
+    pub fn finding(&self, code: DiagnosticCode, place: Option<&Place>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::somewhere(code, place.and_then(|place| self.span_at(place)), message)
+    }
+
+    /// The finding with another place that has to do with it.
+    #[must_use]
+    pub fn related(&self, finding: Diagnostic, place: &Place, label: &str) -> Diagnostic {
+        match self.span_at(place) {
+            Some(span) => finding.other(&span, label),
+            None => finding,
+        }
+    }
+
+    fn span_at(&self, place: &Place) -> Option<Span> {
+        let source = self.sources.iter().find(|source| source.name == place.file)?;
+        Some(source.span_at(place))
     }
 }
 
@@ -67,12 +114,13 @@ pub fn load(files: &[(String, String)]) -> Result<PolicySet, Diagnostics> {
     if !findings.is_empty() {
         return Err(findings.sorted());
     }
+    let sources: Vec<Arc<Source>> = read.iter().map(|(source, _)| Arc::clone(source)).collect();
     let documents: Vec<(Arc<Source>, Document)> = read
         .into_iter()
         .map(|(source, node)| (source, read::document(&node, &mut findings)))
         .collect();
     let documents = merge::in_order(documents, &mut findings);
-    let set = build_all(&documents, hash(files), &mut findings);
+    let set = build_all(&documents, sources, hash(files), &mut findings);
     if findings.is_empty() {
         Ok(set)
     } else {
@@ -82,22 +130,15 @@ pub fn load(files: &[(String, String)]) -> Result<PolicySet, Diagnostics> {
 
 /// The files that a rules file includes, as names in the rules folder; none if it cannot be read.
 pub fn includes(name: &str, text: &str) -> Vec<String> {
-    let node = node::parse(&source(name, text));
+    let node = node::parse(&Source::new(name, text));
     let includes = node.map_or_else(|_| Vec::new(), |node| read::includes(&node));
     includes.into_iter().map(|path| merge::normal(&path.value)).collect()
-}
-
-fn source(name: &str, text: &str) -> Arc<Source> {
-    Arc::new(Source {
-        name: name.into(),
-        text: text.into(),
-    })
 }
 
 fn read_files(files: &[(String, String)], findings: &mut Diagnostics) -> Vec<(Arc<Source>, node::Node)> {
     let mut read = Vec::new();
     for (name, text) in files {
-        let source = source(name, text);
+        let source = Source::new(name, text);
         match node::parse(&source) {
             Ok(node) => read.push((source, node)),
             Err(finding) => findings.push(*finding),
@@ -106,7 +147,12 @@ fn read_files(files: &[(String, String)], findings: &mut Diagnostics) -> Vec<(Ar
     read
 }
 
-fn build_all(documents: &[Document], sha256: String, findings: &mut Diagnostics) -> PolicySet {
+fn build_all(
+    documents: &[Document],
+    sources: Vec<Arc<Source>>,
+    sha256: String,
+    findings: &mut Diagnostics,
+) -> PolicySet {
     let known = build::Known::of(documents);
     let mut policy = |database: Option<&str>| {
         let merged = merge::for_database(documents, database, findings);
@@ -119,10 +165,16 @@ fn build_all(documents: &[Document], sha256: String, findings: &mut Diagnostics)
         .collect();
     let for_all = documents.iter().any(|document| document.databases.is_none());
     let others = for_all.then(|| policy(None));
-    PolicySet { sha256, named, others }
+    PolicySet {
+        sha256,
+        named,
+        others,
+        sources,
+    }
 }
 
-fn hash(files: &[(String, String)]) -> String {
+/// SHA-256 over the names and contents of files, hex: that of the set that they make.
+pub fn hash(files: &[(String, String)]) -> String {
     let mut hasher = Sha256::new();
     for (name, text) in files {
         // Lengths first, so that no two sets of files run together into the same bytes.

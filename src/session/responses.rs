@@ -211,6 +211,7 @@ fn changes(command: &Command) -> bool {
         | Command::Execute { .. }
         | Command::Fetch { .. }
         | Command::Explain
+        | Command::Explanation
         | Command::CopyOut
         | Command::CopyIn
         | Command::Ddl

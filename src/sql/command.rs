@@ -112,6 +112,8 @@ pub enum Command {
     Close(CursorName),
     /// EXPLAIN
     Explain,
+    /// EXPLAIN (PGPURPOSE): what was decided for a statement, which does not run.
+    Explanation,
     /// COPY … TO STDOUT
     CopyOut,
     /// COPY … FROM STDIN
@@ -124,7 +126,7 @@ pub enum Command {
 
 impl Command {
     /// Transaction control, SET/RESET/SHOW, DISCARD, DEALLOCATE and CLOSE need no admission
-    /// (policy.md section 4).
+    /// (policy.md section 4), nor does the explanation of why there is none.
     pub const fn needs_admission(&self) -> bool {
         match self {
             Self::Set(_)
@@ -135,7 +137,8 @@ impl Command {
             | Self::Transaction(_)
             | Self::Discard(_)
             | Self::Deallocate(_)
-            | Self::Close(_) => false,
+            | Self::Close(_)
+            | Self::Explanation => false,
             Self::Select
             | Self::Write
             | Self::SetConfig(_)
@@ -174,6 +177,7 @@ impl Command {
             | Self::Fetch { .. }
             | Self::Close(_)
             | Self::Explain
+            | Self::Explanation
             | Self::CopyOut
             | Self::CopyIn
             | Self::Refused => false,

@@ -18,7 +18,7 @@ CREATE TABLE person (
 COMMENT ON COLUMN person.mail IS 'where; to write \
 \nobody knows';
 CREATE TABLE staff (LIKE person, title text, PRIMARY KEY (id, title));
-CREATE TABLE twin (LIKE person INCLUDING ALL);
+CREATE TABLE twin (LIKE person INCLUDING INDEXES INCLUDING GENERATED);
 CREATE TABLE boss (power int) INHERITS (staff);
 ALTER TABLE staff ADD COLUMN since date NOT NULL DEFAULT now();
 CREATE TABLE part (k int, at date NOT NULL, v text) PARTITION BY RANGE (at);

@@ -35,7 +35,9 @@ impl Coverage {
         for suite in suites {
             let Some(policy) = &suite.policy else { continue };
             let key = Arc::as_ptr(policy) as usize;
-            let (_, done) = policies.entry(key).or_insert_with(|| (Arc::clone(policy), Done::default()));
+            let (_, done) = policies
+                .entry(key)
+                .or_insert_with(|| (Arc::clone(policy), Done::default()));
             for result in &suite.results {
                 done.roles.insert(result.role.clone());
                 done.purposes.extend(result.purposes.iter().cloned());
@@ -43,7 +45,8 @@ impl Coverage {
                     done.columns.insert(field.column.clone());
                     done.rules.extend(field.rule.clone());
                 }
-                done.rules.extend(result.facts.filters.iter().filter_map(|filter| filter.rule.clone()));
+                done.rules
+                    .extend(result.facts.filters.iter().filter_map(|filter| filter.rule.clone()));
             }
         }
         let mut kinds: Vec<(&'static str, Vec<Part>)> = KINDS.map(|kind| (kind, Vec::new())).into();
@@ -91,9 +94,16 @@ impl Coverage {
 
     pub(super) fn json(&self) -> Value {
         let kinds = self.kinds.iter().map(|(kind, parts)| {
-            let missing: Vec<&str> = parts.iter().filter(|p| !p.exercised).map(|p| p.shown.as_str()).collect();
+            let missing: Vec<&str> = parts
+                .iter()
+                .filter(|p| !p.exercised)
+                .map(|p| p.shown.as_str())
+                .collect();
             let exercised = parts.len() - missing.len();
-            (kind.replace(' ', "_"), json!({"all": parts.len(), "exercised": exercised, "missing": missing}))
+            (
+                kind.replace(' ', "_"),
+                json!({"all": parts.len(), "exercised": exercised, "missing": missing}),
+            )
         });
         Value::Object(kinds.collect())
     }
@@ -105,7 +115,10 @@ fn release_entries(policy: &Policy, done: &Done) -> Vec<Part> {
     let entry = |entry: &crate::policy::ReleaseEntry| {
         let what = match &entry.target {
             ReleaseTarget::Columns(columns) => {
-                let columns: Vec<String> = columns.iter().map(|(table, column)| format!("{table}.{column}")).collect();
+                let columns: Vec<String> = columns
+                    .iter()
+                    .map(|(table, column)| format!("{table}.{column}"))
+                    .collect();
                 columns.join(", ")
             }
             ReleaseTarget::Categories(categories) => categories.join(", "),
@@ -135,12 +148,26 @@ fn columns(policy: &Policy, done: &Done) -> Vec<Part> {
 
 fn row_filters(policy: &Policy, done: &Done) -> Vec<Part> {
     let of_tables = policy.tables.values().flat_map(|table| {
-        let filters = table.row_filters.iter().map(|filter| (filter.place.clone(), "row_filters"));
-        let retention = table.retention.iter().map(|retention| (retention.place.clone(), "retention"));
-        filters.chain(retention).map(|(place, kind)| (place, kind, table.name.to_string()))
+        let filters = table
+            .row_filters
+            .iter()
+            .map(|filter| (filter.place.clone(), "row_filters"));
+        let retention = table
+            .retention
+            .iter()
+            .map(|retention| (retention.place.clone(), "retention"));
+        filters
+            .chain(retention)
+            .map(|(place, kind)| (place, kind, table.name.to_string()))
     });
-    let children = policy.children.iter().map(|rule| (rule.place.clone(), "children", String::new()));
-    let transfers = policy.transfers.iter().map(|rule| (rule.place.clone(), "transfers", String::new()));
+    let children = policy
+        .children
+        .iter()
+        .map(|rule| (rule.place.clone(), "children", String::new()));
+    let transfers = policy
+        .transfers
+        .iter()
+        .map(|rule| (rule.place.clone(), "transfers", String::new()));
     let all = of_tables.chain(children).chain(transfers);
     all.map(|(place, kind, table)| Part {
         exercised: done.rules.contains(&place),

@@ -7,9 +7,9 @@ mod run;
 
 use std::path::PathBuf;
 
+use super::Exit;
 use super::output;
 use super::rules_files::{self, RulesError};
-use super::Exit;
 
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -22,6 +22,8 @@ pub(super) struct Args {
     /// How to print
     #[arg(long, value_enum, default_value_t = TestFormat::Text, env = "PGPURPOSE_FORMAT")]
     format: TestFormat,
+    #[command(flatten)]
+    color: output::ColorChoice,
     /// Fail unless so many percent of release entries, columns, purposes and row filters are exercised
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_coverage: Option<u8>,
@@ -44,7 +46,7 @@ pub(super) fn run(args: &Args) -> Exit {
         Err(RulesError::Wrong(findings)) => {
             output::complain(&format!(
                 "there are errors in the rules\n\n{}",
-                findings.to_text(output::colour())
+                findings.to_text(args.color.stdout())
             ));
             return Exit::Findings;
         }
@@ -63,7 +65,7 @@ pub(super) fn run(args: &Args) -> Exit {
     let suites: Vec<run::Suite> = files.iter().map(|file| run::suite(file, &set)).collect();
     let coverage = coverage::Coverage::of(&suites);
     output::print(&match args.format {
-        TestFormat::Text => report::text(&suites, &coverage),
+        TestFormat::Text => report::text(&suites, &coverage, args.color.stdout()),
         TestFormat::Json => output::json(&report::json(&suites, &coverage)),
         TestFormat::Junit => match report::junit(&suites) {
             Ok(xml) => xml,
@@ -81,5 +83,9 @@ pub(super) fn run(args: &Args) -> Exit {
             coverage.percent()
         ));
     }
-    if failed || bare.is_some() { Exit::Findings } else { Exit::Fine }
+    if failed || bare.is_some() {
+        Exit::Findings
+    } else {
+        Exit::Fine
+    }
 }

@@ -5,12 +5,11 @@ use serde_json::{Value, json};
 
 use super::coverage::Coverage;
 use super::run::{CaseResult, Suite};
-use crate::cli::output;
 
-pub(super) fn text(suites: &[Suite], coverage: &Coverage) -> String {
+pub(super) fn text(suites: &[Suite], coverage: &Coverage, colour: bool) -> String {
     let mut parts = Vec::new();
     for suite in suites {
-        parts.push(suite_text(suite));
+        parts.push(suite_text(suite, colour));
     }
     let (failed, all) = counts(suites);
     let broken = suites.iter().filter(|suite| !suite.broken.is_empty()).count();
@@ -28,19 +27,22 @@ fn counts(suites: &[Suite]) -> (usize, usize) {
     (failed, results().count())
 }
 
-fn suite_text(suite: &Suite) -> String {
+fn suite_text(suite: &Suite, colour: bool) -> String {
     let mut lines = vec![suite.name.clone()];
     if !suite.broken.is_empty() {
-        lines.push(suite.broken.to_text(output::colour()));
+        lines.push(suite.broken.to_text(colour));
     }
     for remark in &suite.passed_over {
-        lines.push(format!("  note  {}:{} passed over: {}", suite.schema, remark.line, remark.message));
+        lines.push(format!(
+            "  note  {}:{} passed over: {}",
+            suite.schema, remark.line, remark.message
+        ));
     }
     for result in &suite.results {
         let word = if result.unmet.is_empty() { "ok  " } else { "FAIL" };
         lines.push(format!("  {word}  {}", result.name));
         if !result.unmet.is_empty() {
-            lines.push(result.unmet.to_text(output::colour()));
+            lines.push(result.unmet.to_text(colour));
         }
     }
     lines.join("\n")
@@ -50,7 +52,10 @@ pub(super) fn json(suites: &[Suite], coverage: &Coverage) -> Value {
     let suites: Vec<Value> = suites
         .iter()
         .map(|suite| {
-            let passed_over = suite.passed_over.iter().map(|r| json!({"line": r.line, "message": r.message}));
+            let passed_over = suite
+                .passed_over
+                .iter()
+                .map(|r| json!({"line": r.line, "message": r.message}));
             json!({
                 "file": suite.name,
                 "schema": suite.schema,

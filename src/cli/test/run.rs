@@ -81,7 +81,11 @@ pub(super) fn files(rules: &Path, named: &[PathBuf]) -> Result<Vec<PathBuf>, Str
 
 /// Reads and runs one file of cases.
 pub(super) fn suite(path: &Path, set: &PolicySet) -> Suite {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
@@ -212,7 +216,13 @@ fn field(facts: &Facts, named: &str, form: &str) -> Result<(), String> {
         .fields
         .iter()
         .filter(|field| is_it(&field.column))
-        .map(|field| (field.column.as_str(), field.form, field.rule.as_ref().map(ToString::to_string)))
+        .map(|field| {
+            (
+                field.column.as_str(),
+                field.form,
+                field.rule.as_ref().map(ToString::to_string),
+            )
+        })
         .collect();
     uses.sort();
     uses.dedup();
@@ -224,14 +234,21 @@ fn field(facts: &Facts, named: &str, form: &str) -> Result<(), String> {
             Err(format!("{column} is {found}{rule}, not {form}"))
         }
         several => {
-            let shown: Vec<String> = several.iter().map(|(column, found, _)| format!("{column} is {found}")).collect();
+            let shown: Vec<String> = several
+                .iter()
+                .map(|(column, found, _)| format!("{column} is {found}"))
+                .collect();
             Err(format!("{named} is not {form} alone: {}", shown.join(", ")))
         }
     }
 }
 
 fn words(refusal: &Refusal) -> String {
-    let detail = refusal.detail.as_ref().map(|detail| format!("; {detail}")).unwrap_or_default();
+    let detail = refusal
+        .detail
+        .as_ref()
+        .map(|detail| format!("; {detail}"))
+        .unwrap_or_default();
     format!("{} ({}){detail}", refusal.message, refusal.code)
 }
 

@@ -253,13 +253,25 @@ fn dotted(nodes: &[pb::Node]) -> Outcome<(String, String)> {
     }
 }
 
+/// As `quote_identifier` has it: keywords are quoted, but for unreserved ones.
+fn is_reserved(name: &str) -> bool {
+    let unreserved = [
+        pb::KeywordKind::NoKeyword as i32,
+        pb::KeywordKind::UnreservedKeyword as i32,
+    ];
+    let scanned = pg_query::scan(name);
+    scanned.map_or(true, |s| {
+        s.tokens.iter().any(|token| !unreserved.contains(&token.keyword_kind))
+    })
+}
+
 /// A name as SQL.
 fn ident(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if plain && !super::is_keyword(name) {
+    if plain && !is_reserved(name) {
         name.to_owned()
     } else {
         format!("\"{}\"", name.replace('"', "\"\""))

@@ -34,7 +34,10 @@ fn is_copy_in(line: &str) -> bool {
 }
 
 fn blank(line: &str, out: &mut String) {
-    out.extend(line.bytes().map(|b| if b == b'\n' || b == b'\r' { b as char } else { ' ' }));
+    out.extend(
+        line.bytes()
+            .map(|b| if b == b'\n' || b == b'\r' { b as char } else { ' ' }),
+    );
 }
 
 /// The line of the first word at or behind `offset`, comments aside.
@@ -53,12 +56,16 @@ mod tests {
 
     #[test]
     fn commands_and_rows_are_blanked_and_lines_stay() {
-        let script = "\\set QUIET on\nSELECT 'a\n\\b';\nCOPY t (a) FROM stdin;\n1\tä;\n\\.\n/* x */\n\\c db;\nSELECT 2;\n";
+        let script =
+            "\\set QUIET on\nSELECT 'a\n\\b';\nCOPY t (a) FROM stdin;\n1\tä;\n\\.\n/* x */\n\\c db;\nSELECT 2;\n";
         let sql = statements_only(script);
         assert_eq!(sql.len(), script.len());
         assert_eq!(sql.matches('\n').count(), script.matches('\n').count());
         let kept: Vec<&str> = sql.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-        assert_eq!(kept, ["SELECT 'a", "\\b';", "COPY t (a) FROM stdin;", "/* x */", "SELECT 2;"]);
+        assert_eq!(
+            kept,
+            ["SELECT 'a", "\\b';", "COPY t (a) FROM stdin;", "/* x */", "SELECT 2;"]
+        );
         assert_eq!(line_of_first_word(&sql, sql.find("/*").unwrap()), 9);
     }
 }

@@ -254,7 +254,13 @@ impl Builder {
         }
         self.catalog.schemas.retain(|s| s != schema);
         let inside = |r: &std::sync::Arc<crate::catalog::Relation>| r.name.schema == schema;
-        let gone: Vec<_> = self.catalog.relations.iter().filter(|r| inside(r)).map(|r| r.oid).collect();
+        let gone: Vec<_> = self
+            .catalog
+            .relations
+            .iter()
+            .filter(|r| inside(r))
+            .map(|r| r.oid)
+            .collect();
         self.catalog.relations.retain(|r| !inside(r));
         self.catalog.functions.retain(|f| f.name.schema != schema);
         self.forget(&gone);
@@ -359,5 +365,8 @@ fn constant(node: &pb::Node) -> Option<String> {
 fn first_words(text: &str) -> String {
     let tokens = crate::sql::lexer::Lexer::new(text).map_while(Result::ok);
     let words = tokens.filter(|t| t.kind.is_identifier()).take(2);
-    words.map(|t| t.text(text).to_ascii_uppercase()).collect::<Vec<_>>().join(" ")
+    words
+        .map(|t| t.text(text).to_ascii_uppercase())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

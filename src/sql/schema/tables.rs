@@ -37,7 +37,9 @@ impl Builder {
         }
         if let Some(of) = &statement.of_typename {
             let of = self.typed(of)?;
-            self.row_columns(of.oid)?.into_iter().for_each(|c| merge(&mut columns, c));
+            self.row_columns(of.oid)?
+                .into_iter()
+                .for_each(|c| merge(&mut columns, c));
         }
         let mut keys: Vec<String> = Vec::new();
         for node in statement.table_elts.iter().chain(&statement.constraints) {
@@ -77,7 +79,9 @@ impl Builder {
     pub(super) fn column(&mut self, definition: &pb::ColumnDef) -> Outcome<Column> {
         let of = definition.type_name.as_ref();
         let of = of.ok_or_else(|| format!("column {} has no type", definition.colname))?;
-        let typed = self.typed(of).map_err(|why| format!("column {}: {why}", definition.colname))?;
+        let typed = self
+            .typed(of)
+            .map_err(|why| format!("column {}: {why}", definition.colname))?;
         Ok(Column {
             number: 0,
             name: definition.colname.clone(),
@@ -98,7 +102,11 @@ impl Builder {
         let serial = definition.type_name.as_ref().and_then(serial);
         let mut column = match (serial, &definition.type_name) {
             (Some(of), _) => {
-                let oid = self.types.get(&QualifiedName::new("pg_catalog", of)).copied().unwrap_or_default();
+                let oid = self
+                    .types
+                    .get(&QualifiedName::new("pg_catalog", of))
+                    .copied()
+                    .unwrap_or_default();
                 Column {
                     number: 0,
                     name: definition.colname.clone(),
@@ -284,10 +292,20 @@ impl Builder {
                 self.column_at(index, command, |relation, at| drop(relation.columns.remove(at)))
             }
             (Ok(At::AtSetNotNull), _) => self.column_at(index, command, |relation, at| {
-                relation.columns.iter_mut().skip(at).take(1).for_each(|c| c.not_null = true);
+                relation
+                    .columns
+                    .iter_mut()
+                    .skip(at)
+                    .take(1)
+                    .for_each(|c| c.not_null = true);
             }),
             (Ok(At::AtDropNotNull), _) => self.column_at(index, command, |relation, at| {
-                relation.columns.iter_mut().skip(at).take(1).for_each(|c| c.not_null = false);
+                relation
+                    .columns
+                    .iter_mut()
+                    .skip(at)
+                    .take(1)
+                    .for_each(|c| c.not_null = false);
             }),
             (Ok(At::AtAlterColumnType), Some(NodeEnum::ColumnDef(definition))) => {
                 let of = definition.type_name.as_ref().ok_or("a column without a type")?;
@@ -333,7 +351,12 @@ impl Builder {
                 Ok(())
             }
             (Ok(At::AtAddIdentity), _) => self.column_at(index, command, |relation, at| {
-                relation.columns.iter_mut().skip(at).take(1).for_each(|c| c.not_null = true);
+                relation
+                    .columns
+                    .iter_mut()
+                    .skip(at)
+                    .take(1)
+                    .for_each(|c| c.not_null = true);
             }),
             (Ok(At::AtSetExpression | At::AtAddOf | At::AtDropOf | At::Undefined) | Err(_), _) => {
                 Err("this form of ALTER TABLE is not understood".to_owned())

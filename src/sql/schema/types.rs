@@ -127,7 +127,12 @@ impl Builder {
     pub(super) fn domain(&mut self, statement: &pb::CreateDomainStmt) -> Outcome {
         let base = statement.type_name.as_ref().ok_or("a domain without a type")?;
         let base = self.typed(base)?.oid;
-        let category = self.catalog.types.iter().find(|t| t.oid == base).map_or('U', |t| t.category);
+        let category = self
+            .catalog
+            .types
+            .iter()
+            .find(|t| t.oid == base)
+            .map_or('U', |t| t.category);
         self.new_type(&statement.domainname, TypeKind::Domain(base), category)?;
         Ok(())
     }
