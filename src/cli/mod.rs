@@ -4,6 +4,7 @@
 mod audit;
 mod catalog;
 mod check;
+mod classify;
 mod config;
 mod database;
 mod decision;
@@ -63,6 +64,8 @@ enum Command {
     Matrix(matrix::Args),
     /// Explain the decision for one statement, and show it as PostgreSQL would get it
     Explain(Box<explain::Args>),
+    /// Propose a rules file for a database, with the evidence for each line
+    Classify(classify::Args),
     /// Run the cases of `*.test.yaml`, and say what no case exercises
     Test(test::Args),
     /// Write a snapshot of what exists in a database: names and types, never a value
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Classify(args) => classify::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Catalog(args) => catalog::run(&args),
     };
