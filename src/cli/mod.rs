@@ -6,14 +6,19 @@ mod catalog;
 mod check;
 mod classify;
 mod config;
+mod connections;
 mod database;
 mod decision;
+mod diff;
 mod explain;
 mod matrix;
 mod output;
 mod reload;
+mod replay;
 pub mod rules_files;
+mod schema;
 mod serve;
+mod shell;
 mod test;
 
 use std::process::ExitCode;
@@ -62,14 +67,24 @@ enum Command {
     Check(check::Args),
     /// Show who sees what: columns by purposes, the released form in each cell
     Matrix(matrix::Args),
+    /// Show what other rules change, and for whom; exit code 1 if somebody sees more
+    Diff(diff::Args),
     /// Explain the decision for one statement, and show it as PostgreSQL would get it
     Explain(Box<explain::Args>),
     /// Propose a rules file for a database, with the evidence for each line
     Classify(classify::Args),
     /// Run the cases of `*.test.yaml`, and say what no case exercises
     Test(test::Args),
+    /// Run recorded statements through candidate rules, and show which decisions would change
+    Replay(replay::Args),
     /// Write a snapshot of what exists in a database: names and types, never a value
     Catalog(catalog::Args),
+    /// Print the JSON Schema of the rules files, for editors
+    Schema(schema::Args),
+    /// Print a shell's completions
+    Completions(shell::CompletionsArgs),
+    /// Write manual pages
+    Man(shell::ManArgs),
 }
 
 /// Runs the subcommand that the arguments name.
@@ -96,8 +111,13 @@ pub fn main() -> ExitCode {
         Command::Matrix(args) => matrix::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Classify(args) => classify::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Catalog(args) => catalog::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     // On a stack that examining a statement needs. A panic's own message is already printed.
     let thread = std::thread::Builder::new()

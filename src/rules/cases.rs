@@ -11,6 +11,7 @@ use crate::policy::{Code, Place};
 use super::diagnostic::{Diagnostic, DiagnosticCode, Diagnostics};
 use super::fields::{Fields, choice, date, entries, list, scalar, text, texts};
 use super::node::{Node, Value};
+use super::shape::{Form, Key, Mapping, Shape};
 use super::source::{Sp, Span};
 
 /// One file of cases.
@@ -139,6 +140,138 @@ const FILTERS: [&str; 7] = [
     "min_group_size",
 ];
 
+static TEST_FILE: Mapping = Mapping {
+    what: "a file of cases",
+    keys: &[
+        Key {
+            name: "schema",
+            shape: Shape::Text,
+            required: true,
+            about: "A file of CREATE statements, or a snapshot of pgpurpose catalog",
+        },
+        Key {
+            name: "database",
+            shape: Shape::Text,
+            required: false,
+            about: "Whose rules, where the schema does not tell",
+        },
+        Key {
+            name: "search_path",
+            shape: Shape::Texts,
+            required: false,
+            about: "Where unqualified names are searched",
+        },
+        Key {
+            name: "cases",
+            shape: Shape::List(&Shape::Map(&CASE)),
+            required: true,
+            about: "The cases",
+        },
+    ],
+};
+
+static CASE: Mapping = Mapping {
+    what: "a case",
+    keys: &[
+        Key {
+            name: "name",
+            shape: Shape::Text,
+            required: true,
+            about: "What it shows",
+        },
+        Key {
+            name: "given",
+            shape: Shape::Map(&GIVEN),
+            required: true,
+            about: "Who asks, for what",
+        },
+        Key {
+            name: "when",
+            shape: Shape::Text,
+            required: true,
+            about: "The statement",
+        },
+        Key {
+            name: "then",
+            shape: Shape::Map(&THEN),
+            required: true,
+            about: "What is expected",
+        },
+    ],
+};
+
+static GIVEN: Mapping = Mapping {
+    what: "given",
+    keys: &[
+        Key {
+            name: "role",
+            shape: Shape::Text,
+            required: true,
+            about: "The database role",
+        },
+        Key {
+            name: "purpose",
+            shape: Shape::Scalar,
+            required: false,
+            about: "The access purpose; else the role's default",
+        },
+        Key {
+            name: "reason",
+            shape: Shape::Scalar,
+            required: false,
+            about: "The declared reason",
+        },
+        Key {
+            name: "subject",
+            shape: Shape::Scalar,
+            required: false,
+            about: "The declared data subject",
+        },
+        Key {
+            name: "actor",
+            shape: Shape::Scalar,
+            required: false,
+            about: "The declared actor",
+        },
+        Key {
+            name: "on",
+            shape: Shape::Day,
+            required: false,
+            about: "The day on which it is asked; else today",
+        },
+    ],
+};
+
+static THEN: Mapping = Mapping {
+    what: "then",
+    keys: &[
+        Key {
+            name: "outcome",
+            shape: Shape::Text,
+            required: false,
+            about: "allow, mask, filter, refuse, gap or error",
+        },
+        Key {
+            name: "code",
+            shape: Shape::Text,
+            required: false,
+            about: "The code of a refusal",
+        },
+        Key {
+            name: "fields",
+            shape: Shape::Named(Form::Any, &Shape::Text),
+            required: false,
+            about: "Columns and the form in which each is released",
+        },
+        Key {
+            name: "row_filters",
+            shape: Shape::Texts,
+            required: false,
+            about: "All kinds of row filters that apply",
+        },
+    ],
+};
+
 /// Reads a file of cases.
 ///
 /// # Errors
@@ -159,8 +292,7 @@ pub fn read(name: &str, text: &str) -> Result<TestFile, Diagnostics> {
 }
 
 fn file(node: &Node, findings: &mut Diagnostics) -> Option<TestFile> {
-    let keys = ["schema", "database", "search_path", "cases"];
-    let fields = Fields::read(node, "a file of cases", &keys, findings)?;
+    let fields = Fields::read(node, &TEST_FILE, findings)?;
     let schema = fields
         .require("schema", findings)
         .and_then(|node| text(node, "schema", findings));
@@ -185,7 +317,7 @@ fn file(node: &Node, findings: &mut Diagnostics) -> Option<TestFile> {
 }
 
 fn case(node: &Node, findings: &mut Diagnostics) -> Option<Case> {
-    let fields = Fields::read(node, "a case", &["name", "given", "when", "then"], findings)?;
+    let fields = Fields::read(node, &CASE, findings)?;
     let name = fields
         .require("name", findings)
         .and_then(|node| text(node, "name", findings));
@@ -208,8 +340,7 @@ fn case(node: &Node, findings: &mut Diagnostics) -> Option<Case> {
 type Given = (At<String>, crate::policy::Declaration, Option<OffsetDateTime>);
 
 fn given(node: &Node, findings: &mut Diagnostics) -> Option<Given> {
-    let keys = ["role", "purpose", "reason", "subject", "actor", "on"];
-    let fields = Fields::read(node, "given", &keys, findings)?;
+    let fields = Fields::read(node, &GIVEN, findings)?;
     let role = fields
         .require("role", findings)
         .and_then(|node| text(node, "role", findings));
@@ -229,8 +360,7 @@ fn given(node: &Node, findings: &mut Diagnostics) -> Option<Given> {
 }
 
 fn then(node: &Node, findings: &mut Diagnostics) -> Option<Then> {
-    let keys = ["outcome", "code", "fields", "row_filters"];
-    let fields = Fields::read(node, "then", &keys, findings)?;
+    let fields = Fields::read(node, &THEN, findings)?;
     if let Value::Map(entries) = &node.value
         && entries.is_empty()
     {

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use bytes::BytesMut;
 
 use super::loader::{self, LoadError, rows};
-use super::{Target, Upstream, UpstreamError};
+use super::{Server, Target, Upstream, UpstreamError};
 use crate::catalog::{Catalog, Oid, Relation, RelationKind};
 use crate::wire::encode;
 
@@ -80,7 +80,8 @@ impl Sampler {
             .map_err(UpstreamError::Io)?;
         let catalog = loader::load_blocking(target)?;
         let (upstream, surroundings) = runtime.block_on(async {
-            let mut upstream = loader::login(target).await?;
+            let server = Server::of(target)?;
+            let mut upstream = loader::login(&server, target).await?;
             loader::run(&mut upstream, SETTINGS, &mut BytesMut::new()).await?;
             let surroundings = surroundings(&mut upstream).await?;
             Ok::<_, LoadError>((upstream, surroundings))
@@ -135,7 +136,9 @@ impl Sampler {
 struct SampleText(String);
 
 fn text(relation: &Relation, columns: &[i16], most: u32, percent: Option<f64>) -> SampleText {
-    let named = columns.iter().filter_map(|n| relation.columns.iter().find(|c| c.number == *n));
+    let named = columns
+        .iter()
+        .filter_map(|n| relation.columns.iter().find(|c| c.number == *n));
     let list: Vec<String> = named
         .map(|c| format!("pg_catalog.left({}::pg_catalog.text, 200)", quoted(&c.name)))
         .collect();

@@ -20,6 +20,8 @@ pub(super) struct Finding {
     /// From 0 to 1; of `system` too, where it is how sure that nothing is in it.
     pub(super) confidence: f64,
     pub(super) evidence: Vec<String>,
+    /// Its values are sentences, each its own: in a table about people they are likely about them.
+    pub(super) sentences: bool,
 }
 
 /// One reason for a category.
@@ -37,7 +39,12 @@ pub(super) fn table(
     samples: &[Vec<String>],
 ) -> Vec<Finding> {
     let nobody = Vec::new();
-    let columns = || relation.columns.iter().zip(samples.iter().chain(std::iter::repeat(&nobody)));
+    let columns = || {
+        relation
+            .columns
+            .iter()
+            .zip(samples.iter().chain(std::iter::repeat(&nobody)))
+    };
     let named = names::of_people(&relation.name.name);
     // Columns that only people have make it a table of people, whatever it is called.
     let sure = columns().filter(|(column, values)| {
@@ -59,9 +66,15 @@ fn judge(
     of_people: bool,
 ) -> Finding {
     let kind = catalog.type_by_oid(column.type_oid).map_or('U', |t| t.category);
-    let base = catalog.type_by_oid(column.type_oid).map(|t| t.name.name.as_str()).unwrap_or_default();
+    let base = catalog
+        .type_by_oid(column.type_oid)
+        .map(|t| t.name.name.as_str())
+        .unwrap_or_default();
     let key = relation.primary_key == [column.number]
-        || around.foreign_keys.iter().any(|f| f.table == relation.oid && f.column == column.number);
+        || around
+            .foreign_keys
+            .iter()
+            .any(|f| f.table == relation.oid && f.column == column.number);
     let mut hints = Vec::new();
     if !key {
         hints.extend(by_name(column, kind, of_people, values));
@@ -78,7 +91,17 @@ fn judge(
             hints.push(hint("user.device.device_id", 0.7, "its type is macaddr"));
         }
     }
-    decide(column, hints, values.len())
+    Finding {
+        sentences: kind == 'S' && !key && are_sentences(values),
+        ..decide(column, hints, values.len())
+    }
+}
+
+/// Several words each, and most of them written once.
+fn are_sentences(values: &[String]) -> bool {
+    let words: usize = values.iter().map(|value| value.split_whitespace().count()).sum();
+    let distinct: std::collections::HashSet<&String> = values.iter().collect();
+    values.len() >= ENOUGH && words >= values.len() * 3 && distinct.len() * 5 >= values.len()
 }
 
 fn hint(category: &'static str, weight: f64, why: impl Into<String>) -> Hint {
@@ -91,9 +114,18 @@ fn by_name(column: &Column, kind: char, of_people: bool, values: &[String]) -> O
     // What is said in words is no number or date, and a date of birth is a date.
     let fits = match kind {
         'D' => category.ends_with("date_of_birth") || category == "user.workplace" || category == "user.behavior",
-        'N' => ["financial", "government_id", "phone", "postal", "age_range", "health", "location", "fax"]
-            .iter()
-            .any(|part| category.contains(part)),
+        'N' => [
+            "financial",
+            "government_id",
+            "phone",
+            "postal",
+            "age_range",
+            "health",
+            "location",
+            "fax",
+        ]
+        .iter()
+        .any(|part| category.contains(part)),
         'B' => category.contains("health") || category.contains("demographic"),
         'A' => !category.ends_with("date_of_birth"),
         _ => true,
@@ -105,7 +137,10 @@ fn by_name(column: &Column, kind: char, of_people: bool, values: &[String]) -> O
     let detector = values::DETECTORS.iter().find(|d| d.category == category);
     if let (Some(detector), true) = (detector, values.len() >= ENOUGH && kind == 'S') {
         let share = values::share(values, detector.looks);
-        let formal = matches!(detector.what, "e-mail addresses" | "IP addresses" | "telephone numbers by their form");
+        let formal = matches!(
+            detector.what,
+            "e-mail addresses" | "IP addresses" | "telephone numbers by their form"
+        );
         if formal && share < 0.1 && !category.ends_with("phone_number") {
             weight *= 0.4;
             why += &format!(", but its values are no {}", detector.what);
@@ -134,10 +169,17 @@ fn by_values(values: &[String], of_people: bool, base: &str) -> Vec<Hint> {
             continue;
         }
         // Names and streets of something else are common.
-        let weak = matches!(detector.category, "user.name" | "user.name.first" | "user.contact.address.street");
+        let weak = matches!(
+            detector.category,
+            "user.name" | "user.name.first" | "user.contact.address.street"
+        );
         let weight = detector.confidence * share * if weak && !of_people { 0.5 } else { 1.0 };
         let percent = (share * 100.0).round();
-        hints.push(hint(detector.category, weight, format!("{percent} % of its values look like {}", detector.what)));
+        hints.push(hint(
+            detector.category,
+            weight,
+            format!("{percent} % of its values look like {}", detector.what),
+        ));
         break; // the more telling come first
     }
     hints
@@ -165,18 +207,21 @@ fn decide(column: &Column, hints: Vec<Hint>, looked_at: usize) -> Finding {
             category,
             confidence,
             evidence: evidence(category),
+            sentences: false,
         },
         Some((category, confidence)) => Finding {
             column,
             category: "system",
             confidence: 1.0 - confidence,
             evidence: vec![format!("perhaps {category}: {}", evidence(category).join(", "))],
+            sentences: false,
         },
         None => Finding {
             column,
             category: "system",
             confidence: if looked_at >= ENOUGH { 0.8 } else { 0.6 },
             evidence: Vec::new(),
+            sentences: false,
         },
     }
 }

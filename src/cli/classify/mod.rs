@@ -157,9 +157,10 @@ fn to_json(tables: &[Table]) -> serde_json::Value {
             json!({"column": finding.column, "data_category": finding.category, "confidence": finding.confidence,
                    "evidence": finding.evidence})
         });
-        let subject = table.subject.as_ref().map(|s| {
-            json!({"key": s.key, "of": s.of.as_ref().map(ToString::to_string), "evidence": s.evidence})
-        });
+        let subject = table
+            .subject
+            .as_ref()
+            .map(|s| json!({"key": s.key, "of": s.of.as_ref().map(ToString::to_string), "evidence": s.evidence}));
         json!({"table": table.relation.name.to_string(), "rows": table.rows, "data_subject": subject,
                "columns": columns.collect::<Vec<_>>()})
     });

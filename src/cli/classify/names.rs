@@ -24,19 +24,94 @@ pub(super) fn words(name: &str) -> Vec<String> {
 
 /// Tables whose rows are people.
 const PEOPLE: &[&str] = &[
-    "customer", "customers", "user", "users", "person", "persons", "people", "employee", "employees", "staff", "client",
-    "clients", "contact", "contacts", "patient", "patients", "member", "members", "subscriber", "subscribers", "agent",
-    "agents", "student", "students", "teacher", "teachers", "passenger", "passengers", "guest", "guests", "lead", "leads",
-    "author", "authors", "actor", "actors", "account", "accounts", "profile", "profiles", "applicant", "applicants",
-    "candidate", "candidates", "doctor", "doctors", "driver", "drivers", "donor", "donors", "visitor", "visitors", "owner",
-    "owners", "kunde", "kunden", "mitarbeiter", "clientes", "cliente", "usuario", "usuarios", "salesperson", "individual",
-    "individuals", "citizen", "citizens", "buyer", "buyers", "participant", "participants", "composer",
+    "customer",
+    "customers",
+    "user",
+    "users",
+    "person",
+    "persons",
+    "people",
+    "employee",
+    "employees",
+    "staff",
+    "client",
+    "clients",
+    "contact",
+    "contacts",
+    "patient",
+    "patients",
+    "member",
+    "members",
+    "subscriber",
+    "subscribers",
+    "agent",
+    "agents",
+    "student",
+    "students",
+    "teacher",
+    "teachers",
+    "passenger",
+    "passengers",
+    "guest",
+    "guests",
+    "lead",
+    "leads",
+    "author",
+    "authors",
+    "actor",
+    "actors",
+    "account",
+    "accounts",
+    "profile",
+    "profiles",
+    "applicant",
+    "applicants",
+    "candidate",
+    "candidates",
+    "doctor",
+    "doctors",
+    "driver",
+    "drivers",
+    "donor",
+    "donors",
+    "visitor",
+    "visitors",
+    "owner",
+    "owners",
+    "kunde",
+    "kunden",
+    "mitarbeiter",
+    "clientes",
+    "cliente",
+    "usuario",
+    "usuarios",
+    "salesperson",
+    "individual",
+    "individuals",
+    "citizen",
+    "citizens",
+    "buyer",
+    "buyers",
+    "participant",
+    "participants",
+    "composer",
 ];
 
 /// Of these, those who work for the controller.
 const STAFF: &[&str] = &[
-    "employee", "employees", "staff", "agent", "agents", "mitarbeiter", "salesperson", "teacher", "teachers", "doctor",
-    "doctors", "driver", "drivers",
+    "employee",
+    "employees",
+    "staff",
+    "agent",
+    "agents",
+    "mitarbeiter",
+    "salesperson",
+    "teacher",
+    "teachers",
+    "doctor",
+    "doctors",
+    "driver",
+    "drivers",
 ];
 
 /// Whether the rows of a table of that name are people.
@@ -44,7 +119,10 @@ pub(super) fn of_people(table: &str) -> bool {
     // The last word is what the rows are: `customer_orders` are orders, and `customers_archive` customers.
     let words = words(table);
     let last = words.last().map(String::as_str).unwrap_or_default();
-    let history = matches!(last, "archive" | "history" | "old" | "backup" | "details" | "info" | "data");
+    let history = matches!(
+        last,
+        "archive" | "history" | "old" | "backup" | "details" | "info" | "data"
+    );
     let what = match (history, words.len()) {
         (true, n) if n > 1 => words.get(n - 2).map(String::as_str).unwrap_or_default(),
         _ => last,
@@ -144,9 +222,17 @@ const SAYS: &[(&str, &str, f64)] = &[
     ("sick leave", "user.health_and_medical", 0.75),
     ("sickleavehours", "user.health_and_medical", 0.75),
     ("ssn", "user.government_id.national_identification_number", 0.95),
-    ("social security", "user.government_id.national_identification_number", 0.95),
+    (
+        "social security",
+        "user.government_id.national_identification_number",
+        0.95,
+    ),
     ("national id", "user.government_id.national_identification_number", 0.9),
-    ("nationalidnumber", "user.government_id.national_identification_number", 0.92),
+    (
+        "nationalidnumber",
+        "user.government_id.national_identification_number",
+        0.92,
+    ),
     ("tax id", "user.government_id.national_identification_number", 0.8),
     ("passport", "user.government_id.passport_number", 0.92),
     ("driver license", "user.government_id.drivers_license_number", 0.9),
@@ -248,7 +334,10 @@ pub(super) fn says(column: &str, of_people: bool) -> Option<(&'static str, f64, 
     let joined: String = words.concat();
     // Numbers of something, flags and times are not the thing itself.
     let about = words.iter().any(|w| {
-        matches!(w.as_str(), "count" | "is" | "has" | "verified" | "enabled" | "at" | "num" | "sent" | "confirmed" | "status" | "type")
+        matches!(
+            w.as_str(),
+            "count" | "is" | "has" | "verified" | "enabled" | "at" | "num" | "sent" | "confirmed" | "status" | "type"
+        )
     });
     if about {
         return None;
@@ -261,8 +350,11 @@ pub(super) fn says(column: &str, of_people: bool) -> Option<(&'static str, f64, 
     let lists = SAYS.iter().chain(SAYS_OF_PEOPLE.iter().filter(|_| of_people));
     // More words say more; of as many, the surer.
     let found = lists.filter(|(pattern, _, _)| holds(pattern));
-    let (pattern, category, confidence) =
-        found.max_by(|a, b| (a.0.split(' ').count(), a.2).partial_cmp(&(b.0.split(' ').count(), b.2)).unwrap_or(std::cmp::Ordering::Equal))?;
+    let (pattern, category, confidence) = found.max_by(|a, b| {
+        (a.0.split(' ').count(), a.2)
+            .partial_cmp(&(b.0.split(' ').count(), b.2))
+            .unwrap_or(std::cmp::Ordering::Equal)
+    })?;
     // `email_id`, `city_id` are keys of other tables.
     let key = words.len() > 1 && words.last().is_some_and(|w| w == "id" || w == "key" || w == "fk");
     let own = pattern.ends_with(" id");

@@ -24,8 +24,14 @@ const SENSITIVE: &[&str] = &[
 const MASKS: &[(&str, &str)] = &[
     ("user.contact.email", "{email: {}}"),
     ("user.name", "{partial: {prefix: 1, suffix: 0, fill: \"*\"}}"),
-    ("user.contact.phone_number", "{partial: {prefix: 3, suffix: 2, fill: \"*\"}}"),
-    ("user.financial.credit_card", "{partial: {prefix: 0, suffix: 4, fill: \"*\"}}"),
+    (
+        "user.contact.phone_number",
+        "{partial: {prefix: 3, suffix: 2, fill: \"*\"}}",
+    ),
+    (
+        "user.financial.credit_card",
+        "{partial: {prefix: 0, suffix: 4, fill: \"*\"}}",
+    ),
 ];
 
 pub(super) fn yaml(tables: &[Table], catalog: &Catalog) -> String {
@@ -43,7 +49,11 @@ pub(super) fn yaml(tables: &[Table], catalog: &Catalog) -> String {
 
 fn head(out: &mut String, tables: &[Table], catalog: &Catalog) -> std::fmt::Result {
     let columns: usize = tables.iter().map(|t| t.columns.len()).sum();
-    let personal = tables.iter().flat_map(|t| &t.columns).filter(|c| c.category != "system").count();
+    let personal = tables
+        .iter()
+        .flat_map(|t| &t.columns)
+        .filter(|c| c.category != "system")
+        .count();
     let database = key(&catalog.database);
     write!(
         out,
@@ -59,21 +69,36 @@ fn head(out: &mut String, tables: &[Table], catalog: &Catalog) -> std::fmt::Resu
          roles:                            # who logs in; grant to each only what it does\n",
         tables.len()
     )?;
-    let roles = catalog.privileges.as_ref().map(|p| &p.roles);
-    let login = roles.into_iter().flatten().filter(|(_, role)| role.login && !role.superuser);
+    let privileges = catalog.privileges.as_ref();
+    let reads = |name: &str| {
+        let held = privileges.and_then(|p| p.of(name));
+        held.is_some_and(|held| tables.iter().any(|t| held.may_select_some(t.relation.oid)))
+    };
+    let roles = privileges.map(|p| &p.roles).into_iter().flatten();
+    let login = roles.filter(|(name, role)| role.login && !role.superuser && reads(name));
     let mut login: Vec<&String> = login.map(|(name, _)| name).collect();
     login.sort();
     if login.is_empty() {
-        writeln!(out, "  application: {{purposes: [service], default_purpose: service}}     # no role but superusers logs in")?;
+        writeln!(
+            out,
+            "  application: {{purposes: [service], default_purpose: service}}     # no role but superusers logs in"
+        )?;
     }
     for role in login {
-        writeln!(out, "  {}: {{purposes: [service], default_purpose: service}}", key(role))?;
+        writeln!(
+            out,
+            "  {}: {{purposes: [service], default_purpose: service}}",
+            key(role)
+        )?;
     }
     Ok(())
 }
 
 fn categories(out: &mut String, tables: &[Table]) -> std::fmt::Result {
-    write!(out, "\ndata_categories:                  # keys are those of fideslang\n  system: {{sensitivity: none}}\n  user: {{sensitivity: personal}}\n")?;
+    write!(
+        out,
+        "\ndata_categories:                  # keys are those of fideslang\n  system: {{sensitivity: none}}\n  user: {{sensitivity: personal}}\n"
+    )?;
     let used: BTreeSet<&str> = tables.iter().flat_map(|t| &t.columns).map(|c| c.category).collect();
     let within = |ancestor: &str| used.iter().any(|category| crate::policy::within(category, ancestor));
     for (category, mask) in MASKS.iter().filter(|(category, _)| within(category)) {
@@ -95,13 +120,25 @@ fn table_entry(out: &mut String, table: &Table) -> std::fmt::Result {
     if !personal && table.subject.is_none() {
         let unsure = table.columns.iter().any(|c| !c.evidence.is_empty());
         if !unsure {
-            return writeln!(out, "  {name}: {{columns: {{\"*\": system}}}}     # nothing personal was found; {about}");
+            return writeln!(
+                out,
+                "  {name}: {{columns: {{\"*\": system}}}}     # nothing personal was found; {about}"
+            );
         }
     }
     writeln!(out, "  {name}:     # {about}")?;
     if let Some(subject) = &table.subject {
-        let of = subject.of.as_ref().map(|of| format!(", of: {}", table_key(of))).unwrap_or_default();
-        writeln!(out, "    data_subject: {{key: {}{of}}}     # {}", key(&subject.key), subject.evidence)?;
+        let of = subject
+            .of
+            .as_ref()
+            .map(|of| format!(", of: {}", table_key(of)))
+            .unwrap_or_default();
+        writeln!(
+            out,
+            "    data_subject: {{key: {}{of}}}     # {}",
+            key(&subject.key),
+            subject.evidence
+        )?;
     }
     writeln!(out, "    collected_for: [service]\n    columns:")?;
     for finding in &table.columns {
@@ -148,8 +185,13 @@ fn tail(out: &mut String, tables: &[Table]) -> std::fmt::Result {
 /// A name as a YAML key or item.
 fn key(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    let word = matches!(name, "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null");
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let word = matches!(
+        name,
+        "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
+    );
     match plain && !word {
         true => name.to_owned(),
         false => serde_json::Value::from(name).to_string(),
@@ -163,7 +205,9 @@ fn table_key(name: &QualifiedName) -> String {
         false => word.to_owned(),
     };
     let dotted = format!("{}.{}", word(&name.schema), word(&name.name));
-    let plain = dotted.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'.');
+    let plain = dotted
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'.');
     match plain && dotted.starts_with(|c: char| c.is_ascii_lowercase()) {
         true => dotted,
         false => serde_json::Value::from(dotted).to_string(),

@@ -24,8 +24,16 @@ pub(super) fn find(tables: &mut [Table], around: &Surroundings) {
         let [key] = table.relation.primary_key.as_slice() else {
             continue;
         };
-        let named = table.columns.iter().filter(|c| c.category.starts_with("user.name")).count();
-        let reached = table.columns.iter().filter(|c| c.category.starts_with("user.contact")).count();
+        let named = table
+            .columns
+            .iter()
+            .filter(|c| c.category.starts_with("user.name"))
+            .count();
+        let reached = table
+            .columns
+            .iter()
+            .filter(|c| c.category.starts_with("user.contact"))
+            .count();
         let people = names::of_people(&table.relation.name.name);
         let is_root = (people && named + reached > 0) || (named > 0 && reached > 0);
         let key_name = table.relation.columns.iter().find(|c| c.number == *key);
@@ -76,7 +84,13 @@ pub(super) fn find(tables: &mut [Table], around: &Surroundings) {
             }
         }
         let root_key = table.subject.as_ref().filter(|s| s.of.is_none()).map(|s| s.key.clone());
+        let about_people = table.subject.is_some();
         for column in &mut table.columns {
+            if about_people && column.category == "system" && column.sentences {
+                column.category = "user.content";
+                column.confidence = 0.6;
+                column.evidence = vec!["its values are sentences, in a table about people".to_owned()];
+            }
             let (why, confidence) = match (Some(&column.column) == root_key.as_ref(), keys.contains(&column.column)) {
                 (true, _) => ("the key of a table of people", 0.9),
                 (false, true) => ("a foreign key to people", 0.9),

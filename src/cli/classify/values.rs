@@ -16,16 +16,76 @@ pub(super) struct Detector {
 
 /// All of them, the more telling first.
 pub(super) const DETECTORS: &[Detector] = &[
-    Detector { category: "user.contact.email", what: "e-mail addresses", confidence: 0.97, least: 0.7, looks: is_email },
-    Detector { category: "user.financial.bank_account", what: "IBANs by their check digits", confidence: 0.98, least: 0.7, looks: is_iban },
-    Detector { category: "user.financial.credit_card", what: "card numbers by their check digit", confidence: 0.95, least: 0.9, looks: is_card },
-    Detector { category: "user.government_id.national_identification_number", what: "social security numbers by their form", confidence: 0.9, least: 0.9, looks: is_ssn },
-    Detector { category: "user.device.ip_address", what: "IP addresses", confidence: 0.85, least: 0.9, looks: is_ip },
-    Detector { category: "user.device.device_id", what: "MAC addresses", confidence: 0.85, least: 0.9, looks: is_mac },
-    Detector { category: "user.contact.phone_number", what: "telephone numbers by their form", confidence: 0.8, least: 0.8, looks: is_phone },
-    Detector { category: "user.contact.address.street", what: "streets with house numbers", confidence: 0.75, least: 0.6, looks: is_street },
-    Detector { category: "user.name", what: "first and last names", confidence: 0.85, least: 0.4, looks: is_full_name },
-    Detector { category: "user.name.first", what: "first names", confidence: 0.8, least: 0.4, looks: is_first_name },
+    Detector {
+        category: "user.contact.email",
+        what: "e-mail addresses",
+        confidence: 0.97,
+        least: 0.7,
+        looks: is_email,
+    },
+    Detector {
+        category: "user.financial.bank_account",
+        what: "IBANs by their check digits",
+        confidence: 0.98,
+        least: 0.7,
+        looks: is_iban,
+    },
+    Detector {
+        category: "user.financial.credit_card",
+        what: "card numbers by their check digit",
+        confidence: 0.95,
+        least: 0.9,
+        looks: is_card,
+    },
+    Detector {
+        category: "user.government_id.national_identification_number",
+        what: "social security numbers by their form",
+        confidence: 0.9,
+        least: 0.9,
+        looks: is_ssn,
+    },
+    Detector {
+        category: "user.device.ip_address",
+        what: "IP addresses",
+        confidence: 0.85,
+        least: 0.9,
+        looks: is_ip,
+    },
+    Detector {
+        category: "user.device.device_id",
+        what: "MAC addresses",
+        confidence: 0.85,
+        least: 0.9,
+        looks: is_mac,
+    },
+    Detector {
+        category: "user.contact.phone_number",
+        what: "telephone numbers by their form",
+        confidence: 0.8,
+        least: 0.8,
+        looks: is_phone,
+    },
+    Detector {
+        category: "user.contact.address.street",
+        what: "streets with house numbers",
+        confidence: 0.75,
+        least: 0.6,
+        looks: is_street,
+    },
+    Detector {
+        category: "user.name",
+        what: "first and last names",
+        confidence: 0.85,
+        least: 0.4,
+        looks: is_full_name,
+    },
+    Detector {
+        category: "user.name.first",
+        what: "first names",
+        confidence: 0.8,
+        least: 0.4,
+        looks: is_first_name,
+    },
 ];
 
 /// The share of `values` that look like it.
@@ -67,14 +127,23 @@ fn is_iban(value: &str) -> bool {
 
 /// ISO/IEC 7812: Luhn's check digit, and as long as a card's number is.
 fn is_card(value: &str) -> bool {
-    let digits: Vec<u32> = value.chars().filter(|c| !" -".contains(*c)).map_while(|c| c.to_digit(10)).collect();
+    let digits: Vec<u32> = value
+        .chars()
+        .filter(|c| !" -".contains(*c))
+        .map_while(|c| c.to_digit(10))
+        .collect();
     let only = value.chars().all(|c| c.is_ascii_digit() || c == ' ' || c == '-');
     if !only || !(13..=19).contains(&digits.len()) || !matches!(digits.first(), Some(2..=6)) {
         return false;
     }
     let doubled = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
-    let sum: u32 = digits.iter().rev().enumerate().map(|(i, d)| if i % 2 == 1 { doubled(*d) } else { *d }).sum();
-    sum % 10 == 0
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(i, d)| if i % 2 == 1 { doubled(*d) } else { *d })
+        .sum();
+    sum.is_multiple_of(10)
 }
 
 /// `123-45-6789`, as the US writes it.
@@ -91,7 +160,10 @@ fn is_ip(value: &str) -> bool {
 
 fn is_mac(value: &str) -> bool {
     let parts: Vec<&str> = value.split([':', '-']).collect();
-    parts.len() == 6 && parts.iter().all(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit()))
+    parts.len() == 6
+        && parts
+            .iter()
+            .all(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// Seven to fifteen digits (ITU-T E.164) with the marks that people put between them, and at least one mark.
@@ -110,8 +182,8 @@ fn is_street(value: &str) -> bool {
     let words: Vec<&str> = value.split([' ', ',']).filter(|w| !w.is_empty()).collect();
     let number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && word.len() <= 6;
     let letters = |word: &&str| word.chars().filter(|c| c.is_alphabetic()).count() >= 3;
-    let ends = words.first().is_some_and(|w| number(&w)) || words.last().is_some_and(|w| number(&w));
-    (2..=8).contains(&words.len()) && ends && words.iter().any(|w| letters(&w)) && !value.contains(':')
+    let ends = words.first().is_some_and(number) || words.last().is_some_and(number);
+    (2..=8).contains(&words.len()) && ends && words.iter().any(letters) && !value.contains(':')
 }
 
 fn is_first_name(value: &str) -> bool {
@@ -159,15 +231,43 @@ mod tests {
     fn detectors_tell_their_values_from_others() {
         type Cases = (fn(&str) -> bool, &'static [&'static str], &'static [&'static str]);
         let cases: &[Cases] = &[
-            (is_email, &["a.b+c@example.co.uk", "luís@example.pt"], &["a@b", "@x.y", "a b@c.d", "x@.y"]),
-            (is_iban, &["DE89370400440532013000", "GB82 WEST 1234 5698 7654 32"], &["DE89370400440532013001", "DE8937", "d"]),
-            (is_card, &["4111 1111 1111 1111", "5500005555555559"], &["4111111111111112", "1234567", "0000000000000000"]),
+            (
+                is_email,
+                &["a.b+c@example.co.uk", "luís@example.pt"],
+                &["a@b", "@x.y", "a b@c.d", "x@.y"],
+            ),
+            (
+                is_iban,
+                &["DE89370400440532013000", "GB82 WEST 1234 5698 7654 32"],
+                &["DE89370400440532013001", "DE8937", "d"],
+            ),
+            (
+                is_card,
+                &["4111 1111 1111 1111", "5500005555555559"],
+                &["4111111111111112", "1234567", "0000000000000000"],
+            ),
             (is_ssn, &["123-45-6789"], &["2024-01-01", "123-456-789"]),
-            (is_ip, &["10.0.0.7", "2001:db8::1", "10.0.0.0/8"], &["1.2.3", "12:30:00", "300.1.1.1"]),
+            (
+                is_ip,
+                &["10.0.0.7", "2001:db8::1", "10.0.0.0/8"],
+                &["1.2.3", "12:30:00", "300.1.1.1"],
+            ),
             (is_mac, &["08:00:2b:01:02:03"], &["08:00:2b:01:02"]),
-            (is_phone, &["+1 (514) 721-4711", "030-0074321", "(171) 555-7788"], &["2024-01-01", "3.141592653", "12345678", "10.1.2.3"]),
-            (is_street, &["Obere Str. 57", "1498 rue Bélanger"], &["For Those About To Rock", "12", "10:30 Uhr 5"]),
-            (is_full_name, &["Ana Trujillo", "Thomas Hardy"], &["Rock and Roll", "Ana"]),
+            (
+                is_phone,
+                &["+1 (514) 721-4711", "030-0074321", "(171) 555-7788"],
+                &["2024-01-01", "3.141592653", "12345678", "10.1.2.3"],
+            ),
+            (
+                is_street,
+                &["Obere Str. 57", "1498 rue Bélanger"],
+                &["For Those About To Rock", "12", "10:30 Uhr 5"],
+            ),
+            (
+                is_full_name,
+                &["Ana Trujillo", "Thomas Hardy"],
+                &["Rock and Roll", "Ana"],
+            ),
         ];
         for (looks, yes, no) in cases {
             yes.iter().for_each(|value| assert!(looks(value), "{value}"));

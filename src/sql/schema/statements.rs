@@ -151,8 +151,8 @@ impl Builder {
         self.dirty = true;
         // Its elements are made in it.
         let before = std::mem::replace(&mut self.search_path, vec![name]);
-        let elements = create.schema_elts.iter().filter_map(|element| element.node.as_ref());
-        let done = elements.map(|element| self.run(element, statement)).collect();
+        let mut elements = create.schema_elts.iter().filter_map(|element| element.node.as_ref());
+        let done = elements.try_for_each(|element| self.run(element, statement));
         self.search_path = before;
         done
     }
