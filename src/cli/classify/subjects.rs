@@ -20,6 +20,8 @@ pub(super) struct Subject {
 /// Finds roots, and what points at them; keys of people are categorised as such.
 pub(super) fn find(tables: &mut [Table], around: &Surroundings) {
     let mut roots: HashMap<Oid, (QualifiedName, i16, bool)> = HashMap::new();
+    let named = tables.iter().filter(|t| names::of_people(&t.relation.name.name));
+    let people_by_name: Vec<Oid> = named.map(|t| t.relation.oid).collect();
     for table in tables.iter_mut() {
         let [key] = table.relation.primary_key.as_slice() else {
             continue;
@@ -35,7 +37,12 @@ pub(super) fn find(tables: &mut [Table], around: &Surroundings) {
             .filter(|c| c.category.starts_with("user.contact"))
             .count();
         let people = names::of_people(&table.relation.name.name);
-        let is_root = (people && named + reached > 0) || (named > 0 && reached > 0);
+        // What points at people is about them, whatever names and addresses it repeats: an order is no person.
+        let points = around
+            .foreign_keys
+            .iter()
+            .any(|f| f.table == table.relation.oid && people_by_name.contains(&f.of));
+        let is_root = (people && named + reached > 0) || (named > 0 && reached > 0 && !points);
         let key_name = table.relation.columns.iter().find(|c| c.number == *key);
         if let (true, Some(column)) = (is_root, key_name) {
             let why = match people {
