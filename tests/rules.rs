@@ -141,6 +141,42 @@ fn the_matrix_is_a_page_that_needs_nothing_else() {
 }
 
 #[test]
+fn the_first_rules_file_of_the_readme_is_clean() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let block = readme
+        .split("```yaml\n")
+        .find(|block| block.starts_with("# rules/shop.yaml"))
+        .unwrap();
+    let file = std::env::temp_dir().join(format!("pgpurpose-readme-{}.yaml", std::process::id()));
+    std::fs::write(&file, block.split("```").next().unwrap()).unwrap();
+    let (code, text) = run(folder, &["check", file.to_str().unwrap()]);
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(code, Some(0), "{text}");
+}
+
+#[test]
+fn the_schema_beside_the_rules_is_the_programs() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    let (code, schema) = run(&folder, &["schema"]);
+    assert_eq!(code, Some(0));
+    let file = folder.join("rules.schema.json");
+    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| !value.is_empty()) {
+        std::fs::write(&file, &schema).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_to_string(file).unwrap(),
+        schema,
+        "write it anew: UPDATE_GOLDEN=1"
+    );
+    for of in ["tests", "config"] {
+        let (code, text) = run(&folder, &["schema", of]);
+        let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((code, schema["$schema"].is_string()), (Some(0), true), "{of}");
+    }
+}
+
+#[test]
 fn json_names_the_place_in_characters() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
     let (code, text) = run(&folder, &["check", "emoji.yaml", "--format", "json"]);

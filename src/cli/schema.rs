@@ -23,6 +23,8 @@ pub(super) struct Args {
 enum Of {
     /// Rules files
     Rules,
+    /// *.test.yaml, cases of rules
+    Tests,
     /// pgpurpose.yaml, what `serve --config` reads
     Config,
 }
@@ -30,6 +32,7 @@ enum Of {
 pub(super) fn run(args: &Args) -> Exit {
     output::print(&output::json(&match args.of {
         Of::Rules => rules::json_schema(),
+        Of::Tests => rules::cases_schema(),
         Of::Config => config(),
     }));
     Exit::Fine

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::audit::{Event, Journal, JournalConfig};
+use crate::audit::Event;
 use crate::downstream;
 use crate::policy::Mode;
 use crate::rules::PolicySet;
@@ -20,6 +20,7 @@ use crate::upstream::Target;
 use crate::upstream::catalogs::Catalogs;
 
 use super::Exit;
+use super::audit_settings;
 use super::connections::Connections;
 use super::output::complain;
 use super::reload::Reloader;
@@ -45,9 +46,8 @@ pub(super) struct Args {
     /// A rules file, or a folder of them
     #[arg(long, env = "PGPURPOSE_RULES", value_name = "PATH")]
     rules: PathBuf,
-    /// The audit log
-    #[arg(long, env = "PGPURPOSE_AUDIT", value_name = "FILE")]
-    audit: PathBuf,
+    #[command(flatten)]
+    audit: audit_settings::AuditArgs,
     /// The secret behind pseudonyms, hashes and hashed subjects; drawn at start if left out
     #[arg(long, env = "PGPURPOSE_SECRET_FILE", value_name = "FILE")]
     secret_file: Option<PathBuf>,
@@ -90,8 +90,7 @@ pub(super) fn run(args: Args) -> Exit {
         .thread_stack_size(crate::sql::nesting::STACK)
         .build();
     let served = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
-        let journal = Journal::open(JournalConfig::new(&args.audit))
-            .map_err(|error| format!("cannot write {}: {error}", args.audit.display()))?;
+        let journal = args.audit.open()?;
         let (phase, watched) = watch::channel(Phase::Serving);
         let subject_key = session::keys::derive(&secret, "pgpurpose audit subject").to_vec();
         let shared = Arc::new(Shared {

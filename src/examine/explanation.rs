@@ -25,7 +25,7 @@ impl Explanation<'_> {
     /// What was decided of each statement; of the refused one alone, if one is.
     pub fn facts(&self) -> Vec<&Facts> {
         match self.result {
-            Ok(plan) => plan.statements.iter().map(|statement| &statement.facts).collect(),
+            Ok(plan) => plan.statements.iter().map(|statement| &*statement.facts).collect(),
             Err(refusal) => vec![&refusal.facts],
         }
     }

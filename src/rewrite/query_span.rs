@@ -69,6 +69,8 @@ impl<'t> QueryTokens<'t> {
             | Command::Close(_)
             | Command::Explanation
             | Command::CopyIn
+            | Command::Coordinate
+            | Command::CreateAs
             | Command::Ddl
             | Command::Refused => None,
         }?;

@@ -29,7 +29,7 @@ use crate::policy::{Change, Place, Policy};
 pub use code::{DiagnosticCode, Severity};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use render::uri_path;
-pub use shape::json_schema;
+pub use shape::{cases_schema, json_schema};
 
 use document::Document;
 use source::{Source, Span};

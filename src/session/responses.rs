@@ -214,6 +214,8 @@ fn changes(command: &Command) -> bool {
         | Command::Explanation
         | Command::CopyOut
         | Command::CopyIn
+        | Command::Coordinate
+        | Command::CreateAs
         | Command::Ddl
         | Command::Refused => command.changes_settings(),
     }

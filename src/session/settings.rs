@@ -282,6 +282,8 @@ impl Settings {
             | Command::Explanation
             | Command::CopyOut
             | Command::CopyIn
+            | Command::Coordinate
+            | Command::CreateAs
             | Command::Ddl
             | Command::Refused => {}
         }
@@ -391,6 +393,9 @@ impl Settings {
                 self.end_transaction(false);
                 self.chain(*chain);
             }
+            // Of a failed transaction it is a ROLLBACK.
+            TransactionCommand::Prepare => self.end_transaction(self.block != Block::Failed),
+            TransactionCommand::FinishPrepared => {}
             TransactionCommand::Savepoint(name) => self.savepoints.push(name.clone()),
             TransactionCommand::Release(name) => {
                 if let Some(index) = self.savepoint(name) {

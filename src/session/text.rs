@@ -1,8 +1,22 @@
 //! A client's text: as it came, and without its tags.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::sql::{ClientSql, TagError};
+
+/// How pg_dump sets a setting that older servers lack: out of a view of all settings, which is not for clients.
+const BY_VIEW: &str = "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'";
+/// The same, where there is that setting, as there is in every maintained server.
+const BY_NAME: &str = "SELECT set_config('restrict_nonsystem_relation_kind', 'view, foreign-table', false)";
+
+/// A text, or one that means the same and can be served.
+pub fn as_served(text: &str) -> &str {
+    match text {
+        BY_VIEW => BY_NAME,
+        text => text,
+    }
+}
 
 /// A text of the client, and the way back from our positions to the client's.
 #[derive(Debug, Clone)]
@@ -24,6 +38,16 @@ impl Text {
         Ok(Self {
             sql: Arc::new(sql),
             original,
+        })
+    }
+
+    /// A part of one of its statements, see [`ClientSql::part`].
+    pub fn part(&self, part: Range<usize>, statement: Range<usize>) -> Option<Self> {
+        let sql = self.sql.part(part, statement)?;
+        let original = self.original.clone().unwrap_or_else(|| self.sql.text().into());
+        Some(Self {
+            sql: Arc::new(sql),
+            original: Some(original),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What a rules file may hold, as data: one table of keys, which reading checks keys against, and of
 //! which the JSON Schema for editors is made. So neither knows a key that the other does not.
 
+mod cases;
 mod keys;
 mod schema;
 
@@ -9,7 +10,7 @@ pub(super) use keys::{
     IP_PREFIX, JSON, MASKS, NOTHING, PARTIAL, PURPOSE, RECIPIENT, RELEASE, RETENTION, ROLE, ROW_FILTER, SUBJECT, TABLE,
     TRANSFERS, UNCLASSIFIED, WRITE,
 };
-pub use schema::json_schema;
+pub use schema::{cases_schema, json_schema};
 
 /// A mapping with fixed keys.
 #[derive(Debug)]
@@ -83,6 +84,8 @@ pub(super) enum Shape {
     Mask,
     /// What `as:` holds.
     Release,
+    /// The name of a form; `null` is the mask of that name.
+    Shown,
 }
 
 /// Forms of texts.

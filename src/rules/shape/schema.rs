@@ -4,11 +4,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::cases;
 use super::keys::{self, MaskShape};
 use super::{Form, Key, Mapping, Shape};
 
 /// All mappings that have a definition of their own.
-const MAPPINGS: [&Mapping; 25] = [
+const MAPPINGS: [&Mapping; 24] = [
     &keys::PURPOSE,
     &keys::BREAK_GLASS,
     &keys::RECIPIENT,
@@ -33,7 +34,6 @@ const MAPPINGS: [&Mapping; 25] = [
     &keys::DATE_SHIFT,
     &keys::IP_PREFIX,
     &keys::JSON,
-    &keys::FILE,
 ];
 
 /// The JSON Schema (draft 7, which editors know best) of a rules file.
@@ -44,13 +44,32 @@ pub fn json_schema() -> Value {
     }
     definitions.insert("mask".to_owned(), mask());
     definitions.insert("release_form".to_owned(), release_form());
-    json!({
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Rules of pgpurpose",
-        // An empty file says nothing, and is none the worse for it.
-        "anyOf": [{"type": "null"}, reference(&name(&keys::FILE))],
-        "definitions": definitions,
-    })
+    let mut schema = whole(&keys::FILE, "Rules of pgpurpose", definitions);
+    // An empty file says nothing, and is none the worse for it.
+    if let Some(kind) = schema.get_mut("type") {
+        *kind = json!(["object", "null"]);
+    }
+    schema
+}
+
+/// The schema of a whole file. Its keys stand at the top, so that editors point at the one that is wrong.
+fn whole(mapping: &Mapping, title: &str, definitions: Map<String, Value>) -> Value {
+    let mut schema = of_mapping(mapping);
+    if let Some(fields) = schema.as_object_mut() {
+        fields.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
+        fields.insert("title".to_owned(), json!(title));
+        fields.insert("definitions".to_owned(), Value::Object(definitions));
+    }
+    schema
+}
+
+/// The JSON Schema of a file of cases, `*.test.yaml`.
+pub fn cases_schema() -> Value {
+    let mut definitions = Map::new();
+    for mapping in [&cases::CASE, &cases::GIVEN, &cases::THEN] {
+        definitions.insert(name(mapping), of_mapping(mapping));
+    }
+    whole(&cases::TEST_FILE, "Cases of pgpurpose rules", definitions)
 }
 
 fn name(mapping: &Mapping) -> String {
@@ -98,6 +117,10 @@ fn between_keys(mapping: &Mapping) -> Vec<(&'static str, Value)> {
         let of_a_root = json!({"anyOf": [{"required": ["birth_date"]}, {"required": ["region"]}]});
         return vec![("if", json!({"required": ["of"]})), ("then", json!({"not": of_a_root}))];
     }
+    if std::ptr::eq(mapping, &cases::THEN) {
+        // A case that expects nothing can never fail.
+        return vec![("minProperties", json!(1))];
+    }
     Vec::new()
 }
 
@@ -137,6 +160,7 @@ fn of_shape(shape: Shape) -> Value {
         Shape::Column => json!({"anyOf": [{"type": "string", "minLength": 1}, reference(&name(&keys::COLUMN))]}),
         Shape::Mask => reference("mask"),
         Shape::Release => reference("release_form"),
+        Shape::Shown => json!({"type": ["string", "null"], "minLength": 1}),
     }
 }
 

@@ -173,6 +173,8 @@ impl Builder {
             definition: None,
             security_barrier: false,
             primary_key: Vec::new(),
+            unique_keys: Vec::new(),
+            has_rules: false,
             extension: None,
         })?;
         if kind != RelationKind::Sequence {

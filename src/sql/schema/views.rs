@@ -89,6 +89,7 @@ impl Builder {
             search_path: &path,
             // Whether a function may be called is asked where the view is used.
             allowed: &|_| true,
+            parameters: &[],
         };
         let resolved = resolve(statement, env).map_err(|p| p.message)?;
         let mut inserts: Vec<(usize, String)> = Vec::new();
