@@ -10,6 +10,8 @@ use crate::policy::{Admission, Code, Declaration, Denial, Place, Policy};
 use crate::sql::{ClientSql, Command, PositionMap};
 use crate::verify::Verified;
 
+pub use crate::examine::explanation::Explanation;
+
 pub use crate::examine::Template;
 
 /// Where one statement of a message stands as to its purpose.
@@ -130,6 +132,19 @@ pub struct FieldUse {
     pub form: &'static str,
     /// The rule that decided.
     pub rule: Option<Place>,
+    /// `opt_in` or `opt_out`: only in rows whose person consented, or did not object. Not for the audit.
+    pub condition: Option<&'static str>,
+}
+
+/// A row filter as it applies to one table. For explanations and tests, not for the audit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilterUse {
+    /// `schema.table`
+    pub table: String,
+    /// Its kind, as in [`Facts::row_filters`].
+    pub filter: &'static str,
+    /// The rule that asks for it.
+    pub rule: Option<Place>,
 }
 
 /// What the audit says of one statement. Holds no literal, parameter or row value.
@@ -149,6 +164,8 @@ pub struct Facts {
     pub row_filters: Vec<&'static str>,
     /// `mode: observe`: all this would be, and is not; the statement ran as it came.
     pub observed: bool,
+    /// The same with their tables and rules.
+    pub filters: Vec<FilterUse>,
 }
 
 /// Facts that all executions of one plan share, and how the audit writes them, made once.
@@ -358,6 +375,7 @@ impl Facts {
             fields: Vec::new(),
             row_filters: Vec::new(),
             observed: false,
+            filters: Vec::new(),
         }
     }
 }

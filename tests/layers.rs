@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const MAY_NAME: [(&str, &[&str]); 18] = [
     ("catalog", &[]),
     ("policy", &["catalog"]),
-    ("rules", &["catalog", "policy"]),
+    ("rules", &["catalog", "policy", "pipeline"]),
     // `sql` takes words from its neighbours (`policy::Code` and `Verb`, `pipeline::Position`) and
     // nothing that decides: see `sql_takes_only_words`.
     ("sql", &["catalog", "policy", "pipeline"]),

@@ -108,7 +108,61 @@ async fn what_is_served() {
     an_index_on_a_raw_column_is_used(&client).await;
     a_table_made_elsewhere_is_found(&served, &client).await;
     what_a_bounded_result_showed_is_recorded(&served).await;
+    what_is_decided_is_explained_and_does_not_run(&served).await;
     what_a_lost_session_was_shown_is_recorded(&served).await;
+}
+
+/// `EXPLAIN (PGPURPOSE)` by both protocols: of what is served, of what is refused, and of writes.
+async fn what_is_decided_is_explained_and_does_not_run(served: &Served) {
+    let client = served.connect().await;
+    let lines = async |sql: &str| {
+        let said = client
+            .simple_query(&format!("EXPLAIN (PGPURPOSE) {sql}"))
+            .await
+            .unwrap();
+        let lines = said.iter().filter_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get("QUERY PLAN").map(str::to_owned),
+            _ => None,
+        });
+        lines.collect::<Vec<String>>().join("\n")
+    };
+    let served_raw = lines("SELECT name FROM people WHERE id = 7 AND name = 'it''s'").await;
+    assert!(served_raw.contains("public.people.name  output  raw"), "{served_raw}");
+    let other = lines("SELECT 1 FROM people WHERE id = 8 AND name = 'that'").await;
+    assert!(!other.contains("output  raw"), "{other}");
+    client
+        .batch_execute("SET pgpurpose.purpose = 'marketing'")
+        .await
+        .unwrap();
+    let hidden = lines("SELECT name FROM people WHERE id = 7").await;
+    assert!(hidden.contains("output  hidden"), "{hidden}");
+    assert!(
+        hidden.contains("Rows of public.people: filtered by row_filters  rule rules.yaml:"),
+        "{hidden}"
+    );
+    assert!(
+        !hidden.contains("agreed"),
+        "the text of a row filter is shown: {hidden}"
+    );
+    let write = lines("DELETE FROM people").await;
+    assert!(write.contains("(write_not_allowed)"), "{write}");
+    let sql = "EXPLAIN (PGPURPOSE, FORMAT JSON) SELECT name FROM people WHERE id = $1";
+    let types = [tokio_postgres::types::Type::INT4];
+    let prepared = client.prepare_typed(sql, &types).await.unwrap();
+    assert_eq!(prepared.columns()[0].type_(), &tokio_postgres::types::Type::JSON);
+    assert_eq!(client.query(&prepared, &[&7]).await.unwrap().len(), 1);
+    client
+        .batch_execute("SET pgpurpose.purpose = 'nonsense'")
+        .await
+        .unwrap();
+    let refused = lines("SELECT name FROM people").await;
+    assert!(refused.contains("(purpose_unknown)"), "{refused}");
+    client.batch_execute("RESET pgpurpose.purpose").await.unwrap();
+    let count = client.query_one("SELECT count(*) FROM people", &[]).await.unwrap();
+    assert_eq!(count.get::<_, i64>(0), 20000);
+    let log = std::fs::read_to_string(&served.audit).unwrap();
+    let explained = log.lines().filter(|line| line.contains("\"statement\":\"EXPLAIN ("));
+    assert!(explained.count() >= 3, "{log}");
 }
 
 /// A result that is cut off has disclosed rows: the record says how many. The session goes on.

@@ -75,6 +75,13 @@ impl Record {
         self.value.get(key)?.as_u64()
     }
 
+    /// The texts of a list; none if it is no list.
+    pub fn texts(&self, key: &str) -> Vec<String> {
+        let list = self.value.get(key).and_then(Value::as_array);
+        let texts = list.into_iter().flatten().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
+    }
+
     /// The uses of columns.
     pub fn fields(&self) -> impl Iterator<Item = &Value> {
         self.value.get("fields").and_then(Value::as_array).into_iter().flatten()

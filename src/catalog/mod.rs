@@ -4,6 +4,7 @@
 //! Knows no SQL text, no purpose and no connection. Names are exact (already folded and cut to 63
 //! bytes by whoever asks).
 
+mod base;
 pub mod lists;
 pub mod privileges;
 mod search_path;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use base::base;
 pub use search_path::SearchPath;
 
 /// PostgreSQL's object identifier.

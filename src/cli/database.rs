@@ -1,4 +1,4 @@
-//! `--against URL` and `--catalog FILE`: what exists in a database, live or from a snapshot.
+//! `--against URL` and `--catalog FILE`: what exists in a database, live, from a snapshot or a schema file.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(super) struct Database {
         conflicts_with = "catalog"
     )]
     against: Option<Target>,
-    /// A snapshot that `pgpurpose catalog` wrote
+    /// A snapshot that `pgpurpose catalog` wrote, or a schema file (*.sql)
     #[arg(long, value_name = "FILE", env = "PGPURPOSE_CATALOG")]
     catalog: Option<PathBuf>,
 }
@@ -29,11 +29,7 @@ impl Database {
     /// Why it cannot be had.
     pub(super) fn catalog(&self) -> Result<Option<Catalog>, String> {
         if let Some(path) = &self.catalog {
-            let error = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
-            let text = std::fs::read_to_string(path).map_err(|e| error(&e))?;
-            let catalog: Catalog = serde_json::from_str(&text)
-                .map_err(|e| error(&format!("this is no snapshot of `pgpurpose catalog`: {e}")))?;
-            return Ok(Some(catalog.indexed()));
+            return super::decision::schema_file(path).map(|schema| Some(schema.catalog));
         }
         let live = self.against.as_ref().map(loader::load_blocking);
         live.transpose().map_err(|e| e.to_string())

@@ -5,18 +5,22 @@ mod audit;
 mod audit_settings;
 mod catalog;
 mod check;
+mod classify;
 mod config;
 mod connections;
 mod database;
+mod decision;
 mod diff;
 mod explain;
 mod matrix;
 mod output;
 mod reload;
+mod replay;
 pub mod rules_files;
 mod schema;
 mod serve;
 mod shell;
+mod test;
 
 use std::process::ExitCode;
 
@@ -68,6 +72,12 @@ enum Command {
     Diff(diff::Args),
     /// Explain the decision for one statement, and show it as PostgreSQL would get it
     Explain(Box<explain::Args>),
+    /// Propose a rules file for a database, with the evidence for each line
+    Classify(classify::Args),
+    /// Run the cases of `*.test.yaml`, and say what no case exercises
+    Test(test::Args),
+    /// Run recorded statements through candidate rules, and show which decisions would change
+    Replay(replay::Args),
     /// Write a snapshot of what exists in a database: names and types, never a value
     Catalog(catalog::Args),
     /// Print the JSON Schema of the rules files, for editors
@@ -101,6 +111,9 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Classify(args) => classify::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Catalog(args) => catalog::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -1,7 +1,7 @@
 //! What the audit says of a statement, planned or refused, and refusals as values.
 
-use crate::pipeline::{Facts, FieldUse, Outcome, PlannedStatement, Refusal};
-use crate::policy::{Code, Denial};
+use crate::pipeline::{Facts, FieldUse, FilterUse, Outcome, PlannedStatement, Refusal};
+use crate::policy::{Code, ColumnDecision, Denial};
 use crate::rewrite::plan::Planned;
 use crate::rewrite::released::{Decided, Gap};
 use crate::sql::normal;
@@ -88,6 +88,15 @@ impl Examination<'_> {
         }
     }
 
+    /// A refusal for what a column or the purpose says, with the columns that the statement uses.
+    pub(super) fn with_uses(&self, mut refusal: Refusal, resolved: &Resolved, planned: &Planned<'_>) -> Refusal {
+        let facts = self.facts(resolved, planned);
+        refusal.facts.fields = facts.fields;
+        refusal.facts.row_filters = facts.row_filters;
+        refusal.facts.filters = facts.filters;
+        refusal
+    }
+
     /// Of a statement that uses no column.
     pub(super) fn plain_facts(&self) -> Facts {
         let known = |name: &str| self.context.catalog.knows(name);
@@ -101,6 +110,7 @@ impl Examination<'_> {
             fields: Vec::new(),
             row_filters: Vec::new(),
             observed: false,
+            filters: Vec::new(),
         }
     }
 
@@ -145,6 +155,7 @@ impl Examination<'_> {
                 position: *position,
                 form: column.form.name(),
                 rule: column.rule.clone(),
+                condition: condition(column),
             });
         }
         let mut row_filters: Vec<&'static str> = planned
@@ -158,11 +169,32 @@ impl Examination<'_> {
         if planned.decided.values().any(|d| Decided::filtered(d)) {
             outcome = outcome.min(Outcome::Filter);
         }
+        let decisions = planned.decided.values().filter_map(|d| d.decision.as_ref());
+        let mut filters: Vec<FilterUse> = decisions
+            .flat_map(|d| {
+                d.filters.iter().map(|f| FilterUse {
+                    table: d.table.to_string(),
+                    filter: f.name(),
+                    rule: f.place().cloned(),
+                })
+            })
+            .collect();
+        filters.sort();
+        filters.dedup();
         Facts {
             outcome,
             fields,
             row_filters,
+            filters,
             ..self.plain_facts()
         }
+    }
+}
+
+/// Under which condition a value is shown; consent that must be given is the stricter one.
+fn condition(column: &ColumnDecision) -> Option<&'static str> {
+    match column.conditions.iter().map(|c| c.opt_in).max()? {
+        true => Some("opt_in"),
+        false => Some("opt_out"),
     }
 }

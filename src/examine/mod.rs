@@ -3,6 +3,8 @@
 //!
 //! Pure. The steps are the layers' own; this is only their order.
 
+mod explain;
+pub(crate) mod explanation;
 mod facts;
 mod observe;
 mod second;
@@ -143,6 +145,7 @@ impl Examination<'_> {
             | Command::Reset(_)
             | Command::ResetAll
             | Command::Show(_) => self.setting(),
+            Command::Explanation => self.explanation(),
             Command::Ddl => self.ddl(),
             Command::Transaction(_)
             | Command::Discard(_)
@@ -201,8 +204,9 @@ impl Examination<'_> {
         let mut planned = planner
             .plan(self.text, self.tokens, self.statement.span.clone(), &resolved)
             .map_err(|r| self.refused(r, &resolved))?;
-        self.columns_refused(&resolved, &planned)?;
-        self.whole_statement(&resolved, &planned)?;
+        self.columns_refused(&resolved, &planned)
+            .and_then(|()| self.whole_statement(&resolved, &planned))
+            .map_err(|refusal| self.with_uses(refusal, &resolved, &planned))?;
         let grouped = aggregate::plan(
             &planner,
             (self.text, self.tokens, &self.span()),

@@ -71,6 +71,7 @@ impl Examination<'_> {
             | Command::Fetch { .. }
             | Command::Close(_)
             | Command::Coordinate
+            | Command::Explanation
             | Command::Refused => false,
         }
     }
@@ -137,6 +138,7 @@ impl Examination<'_> {
             | Command::Show(_) => self.setting().map(|_| false),
             Command::Transaction(_)
             | Command::Discard(_)
+            | Command::Explanation
             | Command::Deallocate(_)
             | Command::Fetch { .. }
             | Command::Close(_) => Ok(false),

@@ -74,7 +74,7 @@ impl Examination<'_> {
     }
 
     /// From the statement's first token to its last.
-    fn significant_span(&self) -> std::ops::Range<usize> {
+    pub(super) fn significant_span(&self) -> std::ops::Range<usize> {
         let span = self.span();
         let mut inside = self
             .tokens

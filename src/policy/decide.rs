@@ -121,6 +121,17 @@ impl RowFilter {
             Self::Consent(_) => "consent",
         }
     }
+
+    /// The rule that asks for it, where it is one of its own.
+    pub const fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Where { place, .. }
+            | Self::Retention { place, .. }
+            | Self::Children { place, .. }
+            | Self::Transfer { place, .. } => Some(place),
+            Self::OneSubject { .. } | Self::Consent(_) => None,
+        }
+    }
 }
 
 /// What was decided for one column.

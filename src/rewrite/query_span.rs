@@ -67,6 +67,7 @@ impl<'t> QueryTokens<'t> {
             | Command::Deallocate(_)
             | Command::Fetch { .. }
             | Command::Close(_)
+            | Command::Explanation
             | Command::CopyIn
             | Command::Coordinate
             | Command::CreateAs

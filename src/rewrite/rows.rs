@@ -104,7 +104,12 @@ pub fn enough(most: u64) -> Option<u64> {
 /// before it is known that the rows are too many: what was to be undone could not be.
 pub fn may_stand_beside(command: &Command, behind: bool) -> bool {
     match command {
-        Command::Select | Command::Show(_) | Command::Explain | Command::Fetch { .. } | Command::CopyOut => true,
+        Command::Select
+        | Command::Show(_)
+        | Command::Explain
+        | Command::Explanation
+        | Command::Fetch { .. }
+        | Command::CopyOut => true,
         Command::Set(_)
         | Command::SetConfig(_)
         | Command::SetCharacteristics

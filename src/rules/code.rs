@@ -89,6 +89,10 @@ codes! {
     /// A role's default purpose that it may not use.
     DefaultNotGranted = "default_not_granted", Error;
 
+    // What cases of rules say.
+    /// What a case expects, and is not so.
+    Unmet = "unmet", Error;
+
     // What the rules mean together.
     /// A release entry that speaks for no column under any purpose.
     NeverSpeaks = "never_speaks", Warning;

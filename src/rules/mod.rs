@@ -6,6 +6,7 @@
 //! step goes on after an error, so that one run tells all. Knows no SQL and no catalog.
 
 mod build;
+pub mod cases;
 mod code;
 mod diagnostic;
 mod document;

@@ -116,6 +116,7 @@ impl Session {
             | Command::Fetch { .. }
             | Command::Close(_)
             | Command::Explain
+            | Command::Explanation
             | Command::CopyOut
             | Command::CopyIn
             | Command::Coordinate

@@ -67,6 +67,7 @@ pub fn unread(outcome: Outcome, code: Option<Code>) -> Facts {
         fields: Vec::new(),
         row_filters: Vec::new(),
         observed: false,
+        filters: Vec::new(),
     }
 }
 

@@ -262,6 +262,7 @@ fn changes(command: &Command) -> bool {
         | Command::Execute { .. }
         | Command::Fetch { .. }
         | Command::Explain
+        | Command::Explanation
         | Command::CopyOut
         | Command::CopyIn
         | Command::Coordinate

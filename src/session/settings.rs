@@ -292,6 +292,7 @@ impl Settings {
             | Command::Fetch { .. }
             | Command::Close(_)
             | Command::Explain
+            | Command::Explanation
             | Command::CopyOut
             | Command::CopyIn
             | Command::Coordinate

@@ -116,6 +116,8 @@ pub enum Command {
     Close(CursorName),
     /// EXPLAIN
     Explain,
+    /// EXPLAIN (PGPURPOSE): what was decided for a statement, which does not run.
+    Explanation,
     /// COPY … TO STDOUT
     CopyOut,
     /// COPY … FROM STDIN
@@ -132,7 +134,7 @@ pub enum Command {
 
 impl Command {
     /// Transaction control, SET/RESET/SHOW, DISCARD, DEALLOCATE and CLOSE need no admission
-    /// (policy.md section 4).
+    /// (policy.md section 4), nor does the explanation of why there is none.
     pub const fn needs_admission(&self) -> bool {
         match self {
             Self::Set(_)
@@ -143,7 +145,8 @@ impl Command {
             | Self::Transaction(_)
             | Self::Discard(_)
             | Self::Deallocate(_)
-            | Self::Close(_) => false,
+            | Self::Close(_)
+            | Self::Explanation => false,
             Self::Select
             | Self::Write
             | Self::SetConfig(_)
@@ -188,6 +191,7 @@ impl Command {
             | Self::Fetch { .. }
             | Self::Close(_)
             | Self::Explain
+            | Self::Explanation
             | Self::CopyOut
             | Self::CopyIn
             | Self::Coordinate

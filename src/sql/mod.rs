@@ -18,6 +18,7 @@ pub mod normal;
 pub(crate) mod parsed;
 pub mod relations;
 pub mod resolve;
+pub mod schema;
 pub mod second;
 pub mod setting;
 pub mod shape;

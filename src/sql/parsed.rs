@@ -117,7 +117,7 @@ pub(crate) fn raw_parse(text: &str) -> Result<Vec<pb::RawStmt>, SyntaxError> {
 
 /// The grammar tells the word at which it stopped, not where: the first occurrence of that word up
 /// to which the text alone gives the same message is the place.
-fn position_of_error(text: &str, message: &str) -> Option<usize> {
+pub(super) fn position_of_error(text: &str, message: &str) -> Option<usize> {
     if message.ends_with("at end of input") {
         return Some(text.len());
     }
@@ -233,7 +233,10 @@ fn command_of_tree(tree: Tree<'_>) -> Told {
         Tree::ClosePortalStmt(close) => {
             Command::Close((!close.portalname.is_empty()).then(|| close.portalname.clone()))
         }
-        Tree::ExplainStmt(_) => Command::Explain,
+        Tree::ExplainStmt(explain) => match explain.options.iter().any(is_pgpurpose) {
+            true => Command::Explanation,
+            false => Command::Explain,
+        },
         Tree::CopyStmt(copy) => return copy_command(copy),
         // Nodes that are no statements: the grammar never puts one here.
         Tree::Alias(_)
@@ -500,6 +503,11 @@ fn strip_cast(node: &pb::Node) -> &pb::Node {
 
 fn last_name(name: &pb::TypeName) -> Option<&str> {
     name.names.last().and_then(string_of)
+}
+
+/// The option PGPURPOSE of EXPLAIN.
+fn is_pgpurpose(option: &pb::Node) -> bool {
+    matches!(&option.node, Some(NodeEnum::DefElem(option)) if option.defname == "pgpurpose")
 }
 
 /// The text of a `String` node.

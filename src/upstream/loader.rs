@@ -164,13 +164,17 @@ pub(super) async fn pipeline(
 pub(super) type Results = [Vec<Bytes>];
 
 /// Runs one fixed simple query to its end.
-async fn run(upstream: &mut Upstream, text: &'static str, aside: &mut BytesMut) -> Result<Vec<Vec<Bytes>>, LoadError> {
+pub(super) async fn run(
+    upstream: &mut Upstream,
+    text: &'static str,
+    aside: &mut BytesMut,
+) -> Result<Vec<Vec<Bytes>>, LoadError> {
     upstream.sender.query_fixed(text);
     receive(upstream, aside).await
 }
 
 /// Reads results up to a ReadyForQuery.
-async fn receive(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<Vec<Vec<Bytes>>, LoadError> {
+pub(super) async fn receive(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<Vec<Vec<Bytes>>, LoadError> {
     let mut results: Vec<Vec<Bytes>> = Vec::new();
     let mut failure = None;
     loop {
@@ -582,7 +586,7 @@ pub fn load_blocking(target: &Target) -> Result<Catalog, LoadError> {
 ///
 /// # Errors
 /// See [`LoadError`].
-async fn login(server: &Server, target: &Target) -> Result<Upstream, LoadError> {
+pub(super) async fn login(server: &Server, target: &Target) -> Result<Upstream, LoadError> {
     let user = target.user.clone().unwrap_or_else(|| "postgres".into());
     let database = target.database.clone().unwrap_or_else(|| user.clone());
     let credential = match &target.password {

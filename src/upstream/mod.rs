@@ -1,13 +1,14 @@
 //! The only place that opens a server socket, and the only way for text to reach PostgreSQL.
 //!
 //! Every method that carries SQL takes a [`Recorded`], which only the journal makes, or program text
-//! fixed at compile time. Knows no policy and no client.
+//! fixed at compile time; `samples` fills a fixed template with quoted names, on a connection of its own. Knows no policy and no client.
 
 pub mod catalogs;
 pub mod loader;
 mod loader_sql;
 pub mod login;
 pub mod privileges;
+pub mod samples;
 mod server;
 mod target;
 pub mod verifiers;

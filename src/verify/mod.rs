@@ -12,9 +12,9 @@ mod template;
 
 use pg_query::protobuf as pb;
 
-use crate::rewrite::edit::{EditKind, Edits};
+use crate::rewrite::edit::{Edit, EditKind, Edits};
 use crate::sql::ParsedStatement;
-use crate::sql::grammar::{Edit as _, Unknown};
+use crate::sql::grammar::{Edit as _, Tree, Unknown};
 use crate::sql::parsed::{MarkEmpty, raw_parse, span_of};
 use crate::sql::relations;
 
@@ -76,6 +76,8 @@ pub fn verify(text: &str, statements: &[(&ParsedStatement, &Edits)], outgoing: S
             ddl_unchanged(text.get(statement.span.clone()), outgoing.get(span), edits)?;
         } else if edits.unchanged {
             unchanged(&statement.node, edits, *out)?;
+        } else if matches!(statement.command, crate::sql::Command::Explanation) {
+            explanation_only(edits, *out)?;
         } else {
             equal_after_edits(&statement.node, edits, *out)?;
         }
@@ -105,6 +107,59 @@ fn unchanged(source: &pb::Node, edits: &Edits, mut out: pb::Node) -> Result<()> 
     } else {
         differs("a statement that is only observed was changed")
     }
+}
+
+/// An explanation goes out instead of the statement that it explains: constants and nothing else.
+fn explanation_only(edits: &Edits, mut out: pb::Node) -> Result<()> {
+    let [
+        Edit {
+            kind: EditKind::Show { select },
+            ..
+        },
+    ] = edits.edits.as_slice()
+    else {
+        return differs("an explanation is planned as something else");
+    };
+    let planned = raw_parse(select).map_err(|e| Difference(e.message))?;
+    let [only] = planned.as_slice() else {
+        return differs("an explanation is not one statement");
+    };
+    let mut expected = only.stmt.as_deref().cloned().unwrap_or_default();
+    expected.erase_positions();
+    out.erase_positions();
+    if expected != out {
+        return differs("what would go out is not the explanation");
+    }
+    constants_only(Tree::of(&out)?)
+}
+
+fn constants_only(tree: Tree<'_>) -> Result<()> {
+    match tree {
+        Tree::SelectStmt(_)
+        | Tree::RangeSubselect(_)
+        | Tree::Alias(_)
+        | Tree::ResTarget(_)
+        | Tree::ColumnRef(_)
+        | Tree::AConst(_)
+        | Tree::ParamRef(_)
+        | Tree::TypeCast(_)
+        | Tree::TypeName(_)
+        | Tree::NullTest(_)
+        | Tree::BoolExpr(_)
+        | Tree::List(_)
+        | Tree::String(_)
+        | Tree::Integer(_)
+        | Tree::Boolean(_) => {}
+        _ => return differs("an explanation reads something"),
+    }
+    let mut found = Ok(());
+    tree.each_child(&mut |child| {
+        if found.is_ok() {
+            found = constants_only(child);
+        }
+        Ok(())
+    })?;
+    found
 }
 
 /// The client's tree with the edits made must be the tree that goes out; every relation in it must be

@@ -35,6 +35,7 @@ pub(crate) fn facts() -> Facts {
             data_category: Some("user.contact.email".into()),
             position: Position::Output,
             form: "email",
+            condition: None,
             rule: Some(Place {
                 file: "customer-care.yaml".into(),
                 line: 41,
@@ -43,6 +44,7 @@ pub(crate) fn facts() -> Facts {
         }],
         observed: false,
         row_filters: vec!["consent", "children"],
+        filters: Vec::new(),
     }
 }
 
