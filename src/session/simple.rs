@@ -16,7 +16,7 @@ use super::prepared::{Carried, Origin, Planned, Portal, Prepared};
 use super::refusal::{self, unread};
 use super::request::{Request, refused_facts};
 use super::responses::{Gives, Running, Sent, What};
-use super::text::Text;
+use super::text::{Text, as_served};
 use super::{End, Session, subject};
 
 impl Session {
@@ -26,7 +26,7 @@ impl Session {
         self.refresh().await?;
         self.watch_glass();
         let policy = Arc::clone(&self.rules.policy);
-        let text = match Text::new(text) {
+        let text = match Text::new(as_served(text)) {
             Ok(text) => text,
             Err(error) => {
                 let refusal = tag_refusal(&error);
