@@ -122,13 +122,18 @@ pub(super) fn run(args: Args) -> Exit {
 }
 
 /// The program's own log goes to standard error; it never holds what clients or the server said.
+///
+/// Only our own words: libraries print what they are given (a parser its SQL, say), whatever is asked for.
+/// For the same reason records of the crate `log` are not taken over.
 fn log() {
+    use tracing_subscriber::layer::SubscriberExt as _;
     let filter = tracing_subscriber::EnvFilter::try_from_env("PGPURPOSE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
+    let ours = tracing_subscriber::filter::filter_fn(|event| event.target().starts_with("pgpurpose"));
+    let printed = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::registry().with(filter).with(ours).with(printed);
+    // Only a second call in one process fails, and then the first holds.
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 fn secret(args: &Args) -> Result<Vec<u8>, String> {

@@ -2,12 +2,14 @@
 
 use bytes::Buf;
 
+use crate::audit::Ticket;
 use crate::pipeline::HiddenOrigin;
 use crate::sql::{Command, DiscardTarget};
 use crate::wire::backend::{self, TransactionStatus};
 use crate::wire::frontend::Target;
 use crate::wire::{BackendKind, ErrorFields, Frame, ProtocolError, encode, frame};
 
+use super::audit_trail::Trail;
 use super::errors::{self, About};
 use super::prepared::Planned;
 use super::refusal::fatal;
@@ -169,18 +171,24 @@ impl Session {
             (What::DescribeStatement { .. }, BackendKind::ParameterDescription) => false,
             (What::DescribeStatement { .. } | What::DescribePortal(_), BackendKind::NoData) => true,
             (What::DescribeStatement { planned, rows_of, .. }, BackendKind::RowDescription) => {
-                check_origins(frame, [Some(planned), rows_of.as_ref()])?;
+                check_origins(&self.trail, None, frame, [Some(planned), rows_of.as_ref()])?;
                 true
             }
             (What::DescribePortal(portal), BackendKind::RowDescription) => {
-                check_origins(frame, [Some(&portal.planned), portal.inner.planned()])?;
+                check_origins(
+                    &self.trail,
+                    None,
+                    frame,
+                    [Some(&portal.planned), portal.inner.planned()],
+                )?;
                 true
             }
             (What::Query(running), BackendKind::RowDescription) => {
                 let Some(running) = running.front() else {
                     return Err(unexpected(kind));
                 };
-                check_origins(frame, [running.planned.as_ref(), running.rows_of.as_ref()])?;
+                let statements = [running.planned.as_ref(), running.rows_of.as_ref()];
+                check_origins(&self.trail, running.ticket, frame, statements)?;
                 false
             }
             (
@@ -475,7 +483,12 @@ impl Sent {
 }
 
 /// A hidden column must not come back as it is stored, whatever led to it.
-fn check_origins(frame: &Frame, statements: [Option<&Planned>; 2]) -> Result<(), End> {
+fn check_origins(
+    trail: &Trail,
+    of: Option<Ticket>,
+    frame: &Frame,
+    statements: [Option<&Planned>; 2],
+) -> Result<(), End> {
     let hidden: Vec<HiddenOrigin> = statements
         .into_iter()
         .flatten()
@@ -495,6 +508,7 @@ fn check_origins(frame: &Frame, statements: [Option<&Planned>; 2]) -> Result<(),
                 column = hidden.column,
                 "a hidden column came back raw"
             );
+            trail.stopped(of, hidden);
             Err(End::Fatal(fatal(
                 "XX000",
                 "a hidden column came back as it is stored; the session is ended",
