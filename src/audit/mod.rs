@@ -14,6 +14,7 @@ pub mod chain;
 mod event;
 mod feed;
 mod journal;
+mod needles;
 pub mod query;
 mod queue;
 pub mod reader;
