@@ -139,6 +139,10 @@ pub struct Facts {
     pub statement: Option<String>,
     /// Of the statement's shape, 16 hex digits.
     pub fingerprint: Option<String>,
+    /// The rule behind a refusal.
+    pub rule: Option<Place>,
+    /// Tables and columns that no rule speaks of.
+    pub gaps: Vec<String>,
     /// Columns used.
     pub fields: Vec<FieldUse>,
     /// Which kinds of row filter apply.
@@ -311,6 +315,8 @@ impl Facts {
             code: Some(Code::NotUnderstood),
             statement: None,
             fingerprint: None,
+            rule: None,
+            gaps: Vec::new(),
             fields: Vec::new(),
             row_filters: Vec::new(),
         }

@@ -206,6 +206,9 @@ pub enum Fault {
         /// How much of it there is.
         bytes: u64,
     },
+    /// A compressed file's bytes are not what was compressed.
+    #[error("changed or cut off: the file cannot be decompressed from here on")]
+    Undecodable,
     /// A line longer than any record can be.
     #[error("inserted or damaged: this line is longer than any audit record")]
     TooLong,
@@ -217,9 +220,12 @@ impl Fault {
     pub(super) fn is_of_position(self) -> bool {
         match self {
             Self::Missing { .. } | Self::DoesNotFollow { .. } | Self::FalseStart { .. } => true,
-            Self::NotARecord | Self::Changed { .. } | Self::OutOfOrder { .. } | Self::Torn { .. } | Self::TooLong => {
-                false
-            }
+            Self::NotARecord
+            | Self::Changed { .. }
+            | Self::OutOfOrder { .. }
+            | Self::Torn { .. }
+            | Self::Undecodable
+            | Self::TooLong => false,
         }
     }
 }

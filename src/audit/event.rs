@@ -141,6 +141,8 @@ pub struct StatementEvent {
     pub declared_via: Option<DeclaredVia>,
     /// `pgpurpose.reason`: the client's words.
     pub reason: Option<String>,
+    /// Somebody was admitted to the purpose: it is one of the rules.
+    pub admitted: bool,
     /// The purpose's legal basis.
     pub legal_basis: Option<LegalBasis>,
     /// The recipient's name; none is the controller itself.
@@ -309,12 +311,18 @@ impl StatementEvent {
         fields.text_or_null("subject", self.subject.map(|s| s.to_string()).as_deref());
         fields.text("outcome", self.facts.outcome.as_str());
         fields.text_or_null("code", self.facts.code.map(Code::as_str));
+        if let Some(rule) = &self.facts.rule {
+            fields.text("rule", &rule.to_string());
+        }
         fields.bounded_or_null("statement", self.facts.statement.as_deref(), STATEMENT_CHARS);
         fields.text_or_null("fingerprint", self.facts.fingerprint.as_deref());
         fields.text_or_null("cursor_of", self.cursor_of.map(|id| id.to_string()).as_deref());
         fields.objects("fields", self.facts.fields.iter().take(MOST_FIELDS), field);
         if let Some(more) = self.facts.fields.len().checked_sub(MOST_FIELDS + 1) {
             fields.number("fields_left_out", more as u64 + 1);
+        }
+        if !self.facts.gaps.is_empty() {
+            fields.texts("gaps", self.facts.gaps.iter().take(MOST_FIELDS).map(String::as_str));
         }
         fields.texts("row_filters", self.facts.row_filters.iter().copied());
         fields.object("policy", |f| policy(f, &self.policy));

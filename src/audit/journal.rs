@@ -16,6 +16,7 @@ use crate::verify::Verified;
 
 use super::Recorded;
 use super::chain::Head;
+use super::counts::Counts;
 use super::event::{Event, Recovery, StatementEvent};
 use super::feed::{Feed, WrittenRecord};
 use super::queue::{AuditUnavailable, Queue, Ticket};
@@ -69,6 +70,7 @@ pub struct Journal {
 #[derive(Debug)]
 struct Shared {
     queue: Arc<Queue>,
+    counts: Counts,
     /// Gone when the journal is closed, so that followers see the end.
     feed: Mutex<Option<Feed>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -114,6 +116,7 @@ impl Journal {
         Ok(Self {
             shared: Arc::new(Shared {
                 queue,
+                counts: Counts::default(),
                 feed: Mutex::new(Some(feed)),
                 writer: Mutex::new(Some(writer)),
             }),
@@ -161,6 +164,7 @@ impl Journal {
     /// as there is room.
     pub fn note(&self, event: Event) -> Ticket {
         let id = Uuid::now_v7();
+        self.shared.counts.event(&event);
         self.shared.queue.note(id, event.body(id, OffsetDateTime::now_utc()))
     }
 
@@ -179,6 +183,16 @@ impl Journal {
         feed.as_ref().map_or_else(|| Feed::new().follow(), Feed::follow)
     }
 
+    /// What has been told so far, counted.
+    pub fn counts(&self) -> &Counts {
+        &self.shared.counts
+    }
+
+    /// How many events wait to be written.
+    pub fn lag(&self) -> u64 {
+        self.shared.queue.lag()
+    }
+
     /// As far as is known, events can be written.
     pub fn is_available(&self) -> bool {
         self.shared.queue.is_available()
@@ -193,9 +207,15 @@ impl Journal {
 
     fn announce(&self, event: &StatementEvent) -> Result<Ticket, AuditUnavailable> {
         let id = Uuid::now_v7();
-        self.shared
+        let announced = self
+            .shared
             .queue
-            .announce(id, event.body(id, OffsetDateTime::now_utc()))
+            .announce(id, event.body(id, OffsetDateTime::now_utc()));
+        match &announced {
+            Ok(_) => self.shared.counts.statement(event),
+            Err(AuditUnavailable) => self.shared.counts.unrecorded(),
+        }
+        announced
     }
 }
 

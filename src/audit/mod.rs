@@ -11,14 +11,17 @@
 
 mod canonical;
 pub mod chain;
+pub mod counts;
 mod event;
 mod feed;
+mod files;
 mod journal;
 mod needles;
 pub mod query;
 mod queue;
 pub mod reader;
 mod storage;
+pub mod tally;
 mod writer;
 
 use std::sync::{Arc, LazyLock};

@@ -1,12 +1,14 @@
-//! Audit files as a stream of lines, and their verification, in constant memory.
+//! Audit files as a stream of lines, compressed ones too, and their verification, in constant memory.
 //!
 //! Knows the chain; of events nothing.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use super::chain::{Checker, Digest, Fault, Head, Link};
+use super::files;
+
+pub use super::files::{named, with_rotated};
 
 /// No record is longer.
 const LONGEST_LINE: u64 = 24 * 1024 * 1024;
@@ -20,6 +22,8 @@ pub enum Line<'a> {
     Torn(&'a [u8]),
     /// Longer than any record; what it holds is passed over.
     TooLong,
+    /// The file is compressed, and cannot be decompressed from here on.
+    Undecodable,
 }
 
 /// Lines with their numbers.
@@ -28,19 +32,16 @@ pub struct Lines<R> {
     input: R,
     number: u64,
     buffer: Vec<u8>,
+    ended: bool,
 }
 
-impl Lines<BufReader<File>> {
-    /// Of a file.
+impl Lines<Box<dyn BufRead + Send>> {
+    /// Of a file, compressed or not.
     ///
     /// # Errors
     /// Those of the system.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        if file.metadata()?.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        Ok(Self::new(BufReader::with_capacity(256 * 1024, file)))
+        Ok(Self::new(files::open(path)?))
     }
 }
 
@@ -51,6 +52,7 @@ impl<R: BufRead> Lines<R> {
             input,
             number: 0,
             buffer: Vec::new(),
+            ended: false,
         }
     }
 
@@ -60,12 +62,19 @@ impl<R: BufRead> Lines<R> {
     /// Those of the system.
     pub fn next_line(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         self.buffer.clear();
-        let read = (&mut self.input)
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut self.buffer)?;
-        if read == 0 {
+        if self.ended {
             return Ok(None);
         }
+        let read = (&mut self.input).take(LONGEST_LINE).read_until(b'\n', &mut self.buffer);
+        let read = match read {
+            Ok(0) => return Ok(None),
+            Ok(read) => read,
+            Err(error) if is_of_decoder(&error) => {
+                self.ended = true;
+                return Ok(Some((self.number + 1, Line::Undecodable)));
+            }
+            Err(error) => return Err(error),
+        };
         self.number += 1;
         let line = match self.buffer.strip_suffix(b"\n") {
             Some(line) => Line::Whole(line),
@@ -79,6 +88,14 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+/// What flate2 says of bytes that are not what gzip wrote; a plain file gives none of these.
+fn is_of_decoder(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+    )
+}
+
 /// The given files in the order of their first records; such as have none stand last.
 ///
 /// # Errors
@@ -87,18 +104,16 @@ pub fn in_order(files: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     let mut keyed = Vec::with_capacity(files.len());
     for path in files {
         let mut start = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(32).read_to_end(&mut start))
-            .map_err(|error| named(path, &error))?;
+        let read = files::open(path).and_then(|file| file.take(32).read_to_end(&mut start));
+        match read {
+            Ok(_) => {}
+            Err(error) if is_of_decoder(&error) => {}
+            Err(error) => return Err(named(path, &error)),
+        }
         keyed.push((Link::seq_of(&start).unwrap_or(u64::MAX), path.clone()));
     }
     keyed.sort_by_key(|(seq, _)| *seq);
     Ok(keyed.into_iter().map(|(_, path)| path).collect())
-}
-
-/// An error of the system with the name of the file that it befell.
-pub fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// A fault and where it is.
@@ -155,6 +170,7 @@ pub fn verify(files: &[PathBuf], known: &[Head], mut found: impl FnMut(Finding))
                     bytes: part.len() as u64,
                 }),
                 Line::TooLong => Err(Fault::TooLong),
+                Line::Undecodable => Err(Fault::Undecodable),
             };
             match checked {
                 Ok(link) => {

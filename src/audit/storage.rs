@@ -10,6 +10,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::chain::{Checker, Fault, Head, Link};
+use super::files;
+use super::reader::{Line, Lines};
 
 /// How much of a file's end is held against the chain before it is continued. A batch is smaller.
 const TAIL: u64 = 32 * 1024 * 1024;
@@ -190,7 +192,7 @@ impl FileMedium {
             .create(true)
             .append(true)
             .mode(0o600)
-            .open(beside(&self.path, |name| format!("{name}.torn")))?;
+            .open(files::beside(&self.path, ".torn"))?;
         io::copy(&mut (&self.file).take(torn), &mut side)?;
         side.sync_all()?;
         self.file.set_len(whole)?;
@@ -198,7 +200,7 @@ impl FileMedium {
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        File::open(folder(&self.path))?.sync_all()
+        File::open(files::folder(&self.path))?.sync_all()
     }
 }
 
@@ -237,7 +239,7 @@ impl Medium for FileMedium {
 
     fn rotate(&mut self, first_seq: u64) -> io::Result<()> {
         self.file.sync_all()?;
-        let full = rotated_name(&self.path, first_seq);
+        let full = files::rotated_name(&self.path, first_seq);
         if full.try_exists()? {
             return Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,
@@ -249,60 +251,31 @@ impl Medium for FileMedium {
     }
 }
 
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
-    }
-}
-
-fn beside(path: &Path, name: impl FnOnce(&str) -> String) -> PathBuf {
-    let own = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(name(&own))
-}
-
-/// `audit.jsonl` that begins with record 17 becomes `audit-000000000017.jsonl`: sorted by name, the
-/// files are in order.
-fn rotated_name(path: &Path, first_seq: u64) -> PathBuf {
-    let (stem, extension) = stem_and_extension(path);
-    path.with_file_name(format!("{stem}-{first_seq:012}{extension}"))
-}
-
-fn stem_and_extension(path: &Path) -> (String, String) {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let extension = path
-        .extension()
-        .map(|e| format!(".{}", e.to_string_lossy()))
-        .unwrap_or_default();
-    (stem, extension)
-}
-
 /// The last record of the newest file that was rotated away.
 fn last_rotated(path: &Path) -> io::Result<Option<Head>> {
-    let (stem, extension) = stem_and_extension(path);
-    let mut newest: Option<(u64, PathBuf)> = None;
-    for entry in std::fs::read_dir(folder(path))? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let first_seq = name
-            .to_str()
-            .and_then(|name| {
-                name.strip_prefix(stem.as_str())?
-                    .strip_prefix('-')?
-                    .strip_suffix(extension.as_str())
-            })
-            .filter(|digits| digits.len() >= 12)
-            .and_then(|digits| digits.parse().ok());
-        if let Some(first_seq) = first_seq
-            && newest.as_ref().is_none_or(|(seq, _)| *seq < first_seq)
-        {
-            newest = Some((first_seq, entry.path()));
-        }
-    }
-    match newest {
-        Some((_, path)) => Ok(Tail::read(&mut File::open(path)?)?.head),
+    match files::rotated(path)?.pop() {
+        Some(newest) if newest.compressed => last_compressed(&newest.path).map(Some),
+        Some(newest) => Ok(Tail::read(&mut File::open(newest.path)?)?.head),
         None => Ok(None),
     }
+}
+
+/// The last record of a compressed file, which must be read from its beginning.
+fn last_compressed(path: &Path) -> io::Result<Head> {
+    let mut lines = Lines::open(path)?;
+    let mut chain = Checker::default();
+    while let Some((_, line)) = lines.next_line()? {
+        let checked = match line {
+            Line::Whole(line) => chain.next(line).map(|_| ()),
+            Line::Torn(part) => Err(Fault::Torn {
+                bytes: part.len() as u64,
+            }),
+            Line::TooLong => Err(Fault::TooLong),
+            Line::Undecodable => Err(Fault::Undecodable),
+        };
+        checked.map_err(|fault| not_continued(&fault))?;
+    }
+    chain.head().ok_or_else(|| not_continued(&Fault::NotARecord))
 }
 
 /// The end of a file.

@@ -221,17 +221,16 @@ impl Examination<'_> {
                     relation.name, column.column
                 );
                 let detail = column.rule.as_ref().map(|p| format!("rule {p}"));
-                return Err(self.denied(
-                    Denial {
-                        code,
-                        message,
-                        detail,
-                        hint: None,
-                        rule: column.rule.clone(),
-                    },
-                    gap,
-                    None,
-                ));
+                let denial = Denial {
+                    code,
+                    message,
+                    detail,
+                    hint: None,
+                    rule: column.rule.clone(),
+                };
+                return Err(self
+                    .denied(denial, gap, None)
+                    .for_column(relation, column, Position::Output));
             }
         }
         for (base, position) in &resolved.columns {
@@ -256,7 +255,9 @@ impl Examination<'_> {
                     hint: None,
                     rule: column.rule.clone(),
                 };
-                return Err(self.denied(denial, Gap::No, None));
+                return Err(self
+                    .denied(denial, Gap::No, None)
+                    .for_column(relation, column, *position));
             }
         }
         Ok(())
@@ -304,8 +305,11 @@ impl Examination<'_> {
     }
 
     fn refused(&self, refused: Refused, resolved: &Resolved) -> Refusal {
-        let _ = resolved;
-        self.denied(*refused.denial, refused.gap, refused.position)
+        let mut refusal = self.denied(*refused.denial, refused.gap, refused.position);
+        if refused.gap == Gap::Yes {
+            refusal.facts.gaps = self.unclassified(resolved);
+        }
+        refusal
     }
 
     fn problem(&self, problem: Problem) -> Refusal {

@@ -54,6 +54,34 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: [Self; 24] = [
+        Self::PurposeMissing,
+        Self::PurposeUnknown,
+        Self::PurposeProhibited,
+        Self::PurposeExpired,
+        Self::PurposeNotGranted,
+        Self::PurposeConflict,
+        Self::ReasonMissing,
+        Self::SubjectMissing,
+        Self::RecipientNotAssured,
+        Self::TransferNotAllowed,
+        Self::ColumnRefused,
+        Self::PredicateRefused,
+        Self::TableUnclassified,
+        Self::ColumnUnclassified,
+        Self::FunctionNotAllowed,
+        Self::StatementNotAllowed,
+        Self::WriteNotAllowed,
+        Self::ClassificationDowngrade,
+        Self::ChildData,
+        Self::AggregateRequired,
+        Self::TooManyRows,
+        Self::NotUnderstood,
+        Self::NotVerified,
+        Self::AuditUnavailable,
+    ];
+
     /// The published text.
     pub const fn as_str(self) -> &'static str {
         match self {

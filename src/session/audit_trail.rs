@@ -126,6 +126,7 @@ impl Trail {
             purpose: declaration.purpose.clone(),
             declared_via: request.declared.via,
             reason: declaration.reason.clone(),
+            admitted: admission.is_some(),
             legal_basis: admission.and_then(|a| a.purpose().legal_basis),
             recipient: admission.and_then(|a| a.recipient()).map(|r| r.name.clone()),
             subject: declaration

@@ -29,10 +29,13 @@ pub(crate) fn statement_event() -> StatementEvent {
         purpose: Some("care.support".into()),
         declared_via: Some(DeclaredVia::Comment),
         reason: Some("T-123".into()),
+        admitted: true,
         legal_basis: Some(LegalBasis::Contract),
         recipient: None,
         subject: None,
         facts: Facts {
+            rule: None,
+            gaps: Vec::new(),
             outcome: Outcome::Mask,
             code: None,
             statement: Some("SELECT email FROM care.customers WHERE customer_id = $1".into()),

@@ -1,5 +1,7 @@
 //! Lines as they may stand in a file.
 
+use std::io::BufReader;
+
 use super::*;
 
 fn lines(bytes: &[u8]) -> Vec<(u64, String)> {
@@ -12,6 +14,7 @@ fn lines(bytes: &[u8]) -> Vec<(u64, String)> {
                 Line::Whole(line) => String::from_utf8_lossy(line).into_owned(),
                 Line::Torn(part) => format!("torn {}", part.len()),
                 Line::TooLong => "too long".to_owned(),
+                Line::Undecodable => "undecodable".to_owned(),
             },
         ));
     }

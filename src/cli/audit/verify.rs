@@ -16,7 +16,7 @@ const MOST_PRINTED: u64 = 100;
 /// Arguments of `audit verify`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Audit files, in any order: rotated ones and the one that is being written
+    /// Audit files, in any order; with the one that is being written, those rotated away from it
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// A record's number and hash as an earlier run printed it, kept where the audit's writer cannot reach it
@@ -48,15 +48,18 @@ pub(super) fn run(args: &Args) -> Exit {
     let known: Vec<Head> = args.heads.iter().map(|known| known.0).collect();
     let mut findings = Vec::new();
     let mut printed = 0;
-    let summary = reader::verify(&args.files, &known, |finding| {
-        printed += 1;
-        if printed > MOST_PRINTED {
-            return;
-        }
-        match args.format {
-            Format::Text => output::print(&line(&finding)),
-            Format::Json => findings.push(finding),
-        }
+    let files = reader::with_rotated(&args.files);
+    let summary = files.and_then(|files| {
+        reader::verify(&files, &known, |finding| {
+            printed += 1;
+            if printed > MOST_PRINTED {
+                return;
+            }
+            match args.format {
+                Format::Text => output::print(&line(&finding)),
+                Format::Json => findings.push(finding),
+            }
+        })
     });
     let summary = match summary {
         Ok(summary) => summary,
@@ -170,6 +173,7 @@ const fn kind(fault: &Fault) -> &'static str {
         Fault::DoesNotFollow { .. } => "replaced",
         Fault::FalseStart { .. } => "false_start",
         Fault::Torn { .. } => "torn",
+        Fault::Undecodable => "undecodable",
         Fault::TooLong => "too_long",
     }
 }
