@@ -16,7 +16,8 @@ mod event;
 mod feed;
 mod files;
 mod journal;
-mod needles;
+mod moment;
+pub mod needles;
 pub mod query;
 mod queue;
 pub mod reader;
@@ -34,6 +35,7 @@ pub use event::{
     SubjectHash, timestamp,
 };
 pub use feed::WrittenRecord;
+pub use moment::moment as moment_at;
 pub use journal::{Durability, Journal, JournalConfig};
 pub use queue::{AuditUnavailable, Ticket};
 

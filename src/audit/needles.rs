@@ -7,7 +7,7 @@ use super::query::Filter;
 
 /// What must stand in a record's line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Needles {
+pub struct Needles {
     /// Each must occur.
     texts: Vec<String>,
     since: Option<String>,
@@ -15,11 +15,13 @@ pub(super) struct Needles {
 }
 
 impl Needles {
-    pub(super) fn of(filter: &Filter) -> Self {
+    /// Of what a filter asks for.
+    pub fn of(filter: &Filter) -> Self {
         let mut texts = Vec::new();
         let mut whole = |key: &str, wanted: &Option<String>| {
             texts.extend(plain(wanted).map(|text| format!("\"{key}\":\"{text}\"")));
         };
+        whole("id", &filter.id);
         whole("event", &filter.event);
         whole("role", &filter.role);
         whole("actor", &filter.actor);
@@ -49,7 +51,7 @@ impl Needles {
     }
 
     /// The record may be one that is asked for.
-    pub(super) fn may_match(&self, line: &str) -> bool {
+    pub fn may_match(&self, line: &str) -> bool {
         if self.since.is_some() || self.until.is_some() {
             let time = time_of(line).unwrap_or_default();
             if self.since.as_deref().is_some_and(|since| time < since)
@@ -82,11 +84,11 @@ fn early<'a>(line: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// The record's `time`, without reading all of it.
-pub(super) fn time_of(line: &str) -> Option<&str> {
+pub fn time_of(line: &str) -> Option<&str> {
     early(line, "\"time\":\"")
 }
 
 /// What a record completes, without reading all of it: `None` if it is no completion.
-pub(super) fn completes(line: &str) -> Option<&str> {
+pub fn completes(line: &str) -> Option<&str> {
     (early(line, "\"event\":\"")? == "completed").then(|| early(line, "\"of\":\""))?
 }

@@ -22,6 +22,8 @@ const MOST_WAITING: usize = 4096;
 /// What is asked for: all that is set must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// The event.
+    pub id: Option<String>,
     /// The database role.
     pub role: Option<String>,
     /// The purpose, or one above it.
@@ -289,6 +291,11 @@ impl Search {
 }
 
 impl Filter {
+    /// It is asked for.
+    pub fn accepts(&self, found: &Found) -> bool {
+        self.may_match(&found.record) && self.matches(found)
+    }
+
     fn asks_for_completions(&self) -> bool {
         self.event.as_deref() == Some("completed")
     }
@@ -297,7 +304,8 @@ impl Filter {
     fn may_match(&self, record: &Record) -> bool {
         let equal = |wanted: &Option<String>, key| wanted.as_deref().is_none_or(|wanted| record.text(key) == wanted);
         let time = record.text("time");
-        equal(&self.role, "role")
+        equal(&self.id, "id")
+            && equal(&self.role, "role")
             && equal(&self.actor, "actor")
             && equal(&self.application, "application")
             && equal(&self.session, "session")

@@ -34,6 +34,8 @@ pub struct PolicySet {
     named: BTreeMap<String, Arc<Policy>>,
     /// Of all others, if some file is for all.
     others: Option<Arc<Policy>>,
+    /// The texts, for findings to point at.
+    sources: Vec<Arc<Source>>,
 }
 
 impl PolicySet {
@@ -46,6 +48,12 @@ impl PolicySet {
     pub fn policies(&self) -> impl Iterator<Item = (Option<&str>, &Arc<Policy>)> {
         let named = self.named.iter().map(|(name, policy)| (Some(name.as_str()), policy));
         named.chain(self.others.iter().map(|policy| (None, policy)))
+    }
+
+    /// A line of a rules file, counted from 1, as it was read.
+    pub fn line(&self, file: &str, line: u32) -> Option<&str> {
+        let source = self.sources.iter().find(|source| *source.name == *file)?;
+        source.text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)
     }
 
     /// SHA-256 over the names and contents of all files, hex.
@@ -66,12 +74,14 @@ pub fn load(files: &[(String, String)]) -> Result<PolicySet, Diagnostics> {
     if !findings.is_empty() {
         return Err(findings.sorted());
     }
+    let sources: Vec<Arc<Source>> = read.iter().map(|(source, _)| Arc::clone(source)).collect();
     let documents: Vec<(Arc<Source>, Document)> = read
         .into_iter()
         .map(|(source, node)| (source, read::document(&node, &mut findings)))
         .collect();
     let documents = merge::in_order(documents, &mut findings);
-    let set = build_all(&documents, hash(files), &mut findings);
+    let mut set = build_all(&documents, hash(files), &mut findings);
+    set.sources = sources;
     if findings.is_empty() {
         Ok(set)
     } else {
@@ -118,7 +128,12 @@ fn build_all(documents: &[Document], sha256: String, findings: &mut Diagnostics)
         .collect();
     let for_all = documents.iter().any(|document| document.databases.is_none());
     let others = for_all.then(|| policy(None));
-    PolicySet { sha256, named, others }
+    PolicySet {
+        sha256,
+        named,
+        others,
+        sources: Vec::new(),
+    }
 }
 
 fn hash(files: &[(String, String)]) -> String {

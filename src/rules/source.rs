@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::policy::Place;
 
 /// One rules file as read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Source {
     /// Its name relative to the rules folder.
     pub(super) name: Arc<str>,

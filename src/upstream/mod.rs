@@ -92,6 +92,14 @@ impl Upstream {
     }
 }
 
+/// Opens a connection and hangs up: the server can be reached.
+///
+/// # Errors
+/// As the operating system says.
+pub async fn reach(address: &Address) -> io::Result<()> {
+    TcpStream::connect((address.host.as_str(), address.port)).await.map(drop)
+}
+
 /// Opens a connection of its own for a cancel request, sends it and hangs up.
 ///
 /// # Errors

@@ -3,13 +3,11 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
-use time::{Date, Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::show::{Csv, Json, Show, Text};
 use crate::audit::query::{Filter, Found, Sink, Skipped, query};
-use crate::audit::{reader, timestamp};
+use crate::audit::{moment_at, reader, timestamp};
 use crate::cli::Exit;
 use crate::cli::output;
 
@@ -138,6 +136,7 @@ impl Sink for Printer<'_> {
 impl Args {
     fn filter(&self) -> Filter {
         Filter {
+            id: None,
             role: self.role.clone(),
             purpose: self.purpose.clone(),
             actor: self.actor.clone(),
@@ -162,20 +161,6 @@ pub(super) fn moment(text: &str) -> Result<String, String> {
     moment_at(text, OffsetDateTime::now_utc())
         .map(timestamp)
         .ok_or_else(|| "expected a date, an RFC 3339 time, or an age such as 90m, 12h or 7d".to_owned())
-}
-
-fn moment_at(text: &str, now: OffsetDateTime) -> Option<OffsetDateTime> {
-    if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
-        return Some(time);
-    }
-    if let Ok(date) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
-        return Some(date.midnight().assume_utc());
-    }
-    let (count, seconds) = [("m", 60), ("h", 3600), ("d", 86_400)]
-        .iter()
-        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)))?;
-    let age = count.parse::<u32>().ok().map(i64::from)?.checked_mul(seconds)?;
-    now.checked_sub(Duration::seconds(age))
 }
 
 #[cfg(test)]
