@@ -13,7 +13,7 @@
 //! # Layers
 //!
 //! Pure, no I/O and no clock: [`catalog`], [`policy`], [`rules`], [`sql`], [`rewrite`], [`verify`],
-//! joined in [`pipeline`]. Shell: [`wire`], [`audit`], [`upstream`], [`downstream`], [`session`],
+//! joined in [`pipeline`]; [`check`] holds rules against a catalog. Shell: [`wire`], [`audit`], [`upstream`], [`downstream`], [`session`],
 //! [`cli`]. Arrows go one way, up this list; `tests/layers.rs` holds them.
 //!
 //! # Invariants
@@ -34,6 +34,7 @@
 
 pub mod audit;
 pub mod catalog;
+pub mod check;
 pub mod cli;
 pub mod downstream;
 mod examine;

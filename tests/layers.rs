@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module of the crate and the others that it may name.
-const MAY_NAME: [(&str, &[&str]); 14] = [
+const MAY_NAME: [(&str, &[&str]); 15] = [
     ("catalog", &[]),
     ("policy", &["catalog"]),
     ("rules", &["catalog", "policy"]),
@@ -28,6 +28,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
         "pipeline",
         &["catalog", "policy", "sql", "rewrite", "verify", "examine"],
     ),
+    ("check", &["catalog", "policy", "rules", "sql", "rewrite", "pipeline"]),
     ("wire", &[]),
     ("audit", &["policy", "pipeline", "verify"]),
     ("upstream", &["catalog", "wire", "audit"]),
@@ -54,6 +55,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
             "catalog",
             "policy",
             "rules",
+            "check",
             "sql",
             "rewrite",
             "verify",
@@ -66,8 +68,8 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     ),
 ];
 
-const PURE: [&str; 8] = [
-    "catalog", "policy", "rules", "sql", "rewrite", "verify", "examine", "pipeline",
+const PURE: [&str; 9] = [
+    "catalog", "policy", "rules", "sql", "rewrite", "verify", "examine", "pipeline", "check",
 ];
 
 /// What does I/O or reads a clock. (`std::net::IpAddr` is a value.)

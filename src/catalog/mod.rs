@@ -5,6 +5,7 @@
 //! bytes by whoever asks).
 
 pub mod lists;
+pub mod privileges;
 mod search_path;
 
 use std::collections::HashMap;
@@ -219,6 +220,9 @@ pub struct Catalog {
     pub schemas: Vec<String>,
     /// `pg_my_temp_schema()`'s name, if this session has one.
     pub temp_schema: Option<String>,
+    /// Who holds what; only where it was asked for (by `check` and `catalog`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privileges: Option<privileges::Privileges>,
     #[serde(skip)]
     index: Index,
 }

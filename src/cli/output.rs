@@ -25,9 +25,38 @@ pub(super) fn complain(message: &impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "pgpurpose: {message}");
 }
 
-/// Whether standard output shows colour (<https://no-color.org>).
-pub(super) fn colour() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// `--color`
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct ColorChoice {
+    /// When to print in colour
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = When::Auto, env = "PGPURPOSE_COLOR")]
+    color: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum When {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Into pipes and files too
+    Always,
+    /// Never
+    Never,
+}
+
+impl ColorChoice {
+    /// Whether standard output shows colour (<https://no-color.org>).
+    pub(super) fn stdout(self) -> bool {
+        match self.color {
+            When::Auto => io::stdout().is_terminal() && !no_color(),
+            When::Always => true,
+            When::Never => false,
+        }
+    }
+}
+
+fn no_color() -> bool {
+    let set = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    set || std::env::var_os("TERM").is_some_and(|value| value == "dumb")
 }
 
 /// JSON, indented.

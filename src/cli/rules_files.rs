@@ -149,7 +149,7 @@ mod tests {
             };
             let found: Vec<_> = findings
                 .iter()
-                .map(|f| (f.code().as_str(), f.place().to_string()))
+                .map(|f| (f.code().as_str(), f.place().unwrap().to_string()))
                 .collect();
             assert_eq!(found, [("unknown_file", "a.yaml:2".to_owned())], "{include}");
             std::fs::remove_dir_all(folder).unwrap();

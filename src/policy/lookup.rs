@@ -13,9 +13,11 @@ use super::{
 
 /// The person that a row or a value is about: a key column of the table at hand, and its root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Subject<'p> {
-    pub(super) key: &'p str,
-    pub(super) root: &'p QualifiedName,
+pub struct Subject<'p> {
+    /// The key column.
+    pub key: &'p str,
+    /// The root that it refers to.
+    pub root: &'p QualifiedName,
 }
 
 impl Role {
@@ -90,13 +92,13 @@ impl Policy {
     }
 
     /// The root table's own `data_subject`.
-    pub(super) fn root(&self, name: &QualifiedName) -> Option<&DataSubject> {
+    pub fn root(&self, name: &QualifiedName) -> Option<&DataSubject> {
         let subject = self.tables.get(name)?.data_subject.as_ref()?;
         subject.of.is_none().then_some(subject)
     }
 
     /// Whom the rows of a table are about.
-    pub(super) fn subject_of_table<'p>(&'p self, table: &'p TableRule) -> Option<Subject<'p>> {
+    pub fn subject_of_table<'p>(&'p self, table: &'p TableRule) -> Option<Subject<'p>> {
         let subject = table.data_subject.as_ref()?;
         Some(Subject {
             key: &subject.key,
@@ -105,7 +107,7 @@ impl Policy {
     }
 
     /// Whom a column is about: a person of its own, or that of the row.
-    pub(super) fn subject_of_column<'p>(&'p self, table: &'p TableRule, rule: &'p ColumnRule) -> Option<Subject<'p>> {
+    pub fn subject_of_column<'p>(&'p self, table: &'p TableRule, rule: &'p ColumnRule) -> Option<Subject<'p>> {
         match &rule.data_subject {
             Some(own) => Some(Subject {
                 key: &own.key,

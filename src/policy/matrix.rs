@@ -84,9 +84,7 @@ impl Policy {
         match role {
             Some(role) => self.roles.get(role).map(|role| self.matrix_of(role, now)),
             None => {
-                let mut policy = self.clone();
-                let anybody = policy.anybody();
-                policy.roles.insert(ANYBODY.to_owned(), anybody.clone());
+                let (policy, anybody) = self.with_anybody();
                 Some(policy.matrix_of(&anybody, now))
             }
         }
@@ -105,6 +103,14 @@ impl Policy {
             recipient: None,
             place,
         }
+    }
+
+    /// The rules, with a role more: one of the controller itself that is granted every purpose.
+    pub fn with_anybody(&self) -> (Self, Role) {
+        let mut policy = self.clone();
+        let anybody = policy.anybody();
+        policy.roles.insert(ANYBODY.to_owned(), anybody.clone());
+        (policy, anybody)
     }
 
     fn matrix_of(&self, role: &Role, now: OffsetDateTime) -> Matrix {
@@ -165,7 +171,7 @@ impl Policy {
         columns: &[&str],
         now: OffsetDateTime,
     ) -> Result<TableDecision, Denial> {
-        let admission = self.matrix_admission(role, table, purpose, now)?;
+        let admission = self.assume(role, table, purpose, now)?;
         match self.decide(&admission, &table.name, columns) {
             Some(decision) => decision,
             // The table is one of the policy's own.
@@ -179,8 +185,12 @@ impl Policy {
         }
     }
 
-    /// Under `scope: one_subject` the subject is one of the table's own root.
-    fn matrix_admission(
+    /// The admission of `role` for `purpose`, a reason and a subject taken as given. Under
+    /// `scope: one_subject` the subject is one of the table's own root.
+    ///
+    /// # Errors
+    /// See [`Policy::admit`].
+    pub fn assume(
         &self,
         role: &Role,
         table: &TableRule,

@@ -16,7 +16,9 @@ mod writing;
 
 pub(crate) use admit::nearest;
 pub use admit::{Admission, Declaration, Denial, PlanVariant};
+
 pub use decide::{ColumnDecision, Condition, Form, RowFilter, TableDecision};
+pub use lookup::Subject;
 pub use matrix::{Cell, Matrix, MatrixRow, MatrixTable};
 pub use model::{
     Assurance, AssuranceKind, BreakGlass, Category, ChildrenRule, ColumnRule, ConsentOnDenial, ConsentTable,

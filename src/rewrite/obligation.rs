@@ -42,6 +42,19 @@ pub struct Misbound {
     pub why: String,
 }
 
+/// Whether two keys of data subjects can be compared.
+///
+/// # Errors
+/// One is not there, or they are of different types.
+pub fn comparable(
+    (table, column): (&QualifiedName, &str),
+    (root, root_key): (&QualifiedName, &str),
+    catalog: &Catalog,
+) -> Result<(), Misbound> {
+    let (own, of_root) = (key_type(catalog, table, column)?, key_type(catalog, root, root_key)?);
+    key::equal(("a", &own), ("b", &of_root), table).map(drop)
+}
+
 /// The table whose rows are tested.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {

@@ -6,12 +6,14 @@
 //! step goes on after an error, so that one run tells all. Knows no SQL and no catalog.
 
 mod build;
+mod code;
 mod diagnostic;
 mod document;
 mod fields;
 mod merge;
 mod node;
 mod read;
+mod render;
 mod source;
 
 use std::collections::BTreeMap;
@@ -19,12 +21,14 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::policy::Policy;
+use crate::policy::{Place, Policy};
 
-pub use diagnostic::{Diagnostic, DiagnosticCode, Diagnostics};
+pub use code::{DiagnosticCode, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use render::uri_path;
 
 use document::Document;
-use source::Source;
+use source::{Source, Span};
 
 /// The policies of all databases, from one folder of rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +64,25 @@ impl PolicySet {
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
+
+    /// A finding about these rules, at a place of theirs if there is one.
+    pub fn finding(&self, code: DiagnosticCode, place: Option<&Place>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::somewhere(code, place.and_then(|place| self.span_at(place)), message)
+    }
+
+    /// The finding with another place that has to do with it.
+    #[must_use]
+    pub fn related(&self, finding: Diagnostic, place: &Place, label: &str) -> Diagnostic {
+        match self.span_at(place) {
+            Some(span) => finding.other(&span, label),
+            None => finding,
+        }
+    }
+
+    fn span_at(&self, place: &Place) -> Option<Span> {
+        let source = self.sources.iter().find(|source| source.name == place.file)?;
+        Some(source.span_at(place))
+    }
 }
 
 /// Builds the policies of rules files: `(name relative to the rules folder, text)`, in the order in
@@ -80,8 +103,7 @@ pub fn load(files: &[(String, String)]) -> Result<PolicySet, Diagnostics> {
         .map(|(source, node)| (source, read::document(&node, &mut findings)))
         .collect();
     let documents = merge::in_order(documents, &mut findings);
-    let mut set = build_all(&documents, hash(files), &mut findings);
-    set.sources = sources;
+    let set = build_all(&documents, sources, hash(files), &mut findings);
     if findings.is_empty() {
         Ok(set)
     } else {
@@ -91,22 +113,15 @@ pub fn load(files: &[(String, String)]) -> Result<PolicySet, Diagnostics> {
 
 /// The files that a rules file includes, as names in the rules folder; none if it cannot be read.
 pub fn includes(name: &str, text: &str) -> Vec<String> {
-    let node = node::parse(&source(name, text));
+    let node = node::parse(&Source::new(name, text));
     let includes = node.map_or_else(|_| Vec::new(), |node| read::includes(&node));
     includes.into_iter().map(|path| merge::normal(&path.value)).collect()
-}
-
-fn source(name: &str, text: &str) -> Arc<Source> {
-    Arc::new(Source {
-        name: name.into(),
-        text: text.into(),
-    })
 }
 
 fn read_files(files: &[(String, String)], findings: &mut Diagnostics) -> Vec<(Arc<Source>, node::Node)> {
     let mut read = Vec::new();
     for (name, text) in files {
-        let source = source(name, text);
+        let source = Source::new(name, text);
         match node::parse(&source) {
             Ok(node) => read.push((source, node)),
             Err(finding) => findings.push(*finding),
@@ -115,7 +130,12 @@ fn read_files(files: &[(String, String)], findings: &mut Diagnostics) -> Vec<(Ar
     read
 }
 
-fn build_all(documents: &[Document], sha256: String, findings: &mut Diagnostics) -> PolicySet {
+fn build_all(
+    documents: &[Document],
+    sources: Vec<Arc<Source>>,
+    sha256: String,
+    findings: &mut Diagnostics,
+) -> PolicySet {
     let known = build::Known::of(documents);
     let mut policy = |database: Option<&str>| {
         let merged = merge::for_database(documents, database, findings);
@@ -132,7 +152,7 @@ fn build_all(documents: &[Document], sha256: String, findings: &mut Diagnostics)
         sha256,
         named,
         others,
-        sources: Vec::new(),
+        sources,
     }
 }
 

@@ -12,6 +12,56 @@ pub(super) struct Source {
     pub(super) name: Arc<str>,
     /// Its text.
     pub(super) text: Arc<str>,
+    /// The byte at which each line starts.
+    lines: Vec<usize>,
+}
+
+impl Source {
+    pub(super) fn new(name: &str, text: &str) -> Arc<Self> {
+        let newlines = text.match_indices('\n').map(|(at, _)| at + 1);
+        Arc::new(Self {
+            name: name.into(),
+            text: text.into(),
+            lines: std::iter::once(0).chain(newlines).collect(),
+        })
+    }
+
+    /// The word, the quoted text or the rest of the line that starts at `place`.
+    pub(super) fn span_at(self: &Arc<Self>, place: &Place) -> Span {
+        let line = self.lines.get((place.line as usize).saturating_sub(1)).copied();
+        let line = line.unwrap_or(self.text.len());
+        let rest = self
+            .text
+            .get(line..)
+            .unwrap_or_default()
+            .lines()
+            .next()
+            .unwrap_or_default();
+        let start = rest.char_indices().nth((place.column as usize).saturating_sub(1));
+        let start = start.map_or(rest.len(), |(at, _)| at);
+        let length = word(rest.get(start..).unwrap_or_default());
+        Span::new(self, line + start..line + start + length)
+    }
+}
+
+/// The length of the scalar that a line begins with, or of all of it where it begins with none.
+fn word(line: &str) -> usize {
+    let quoted = |quote: char| {
+        let rest = line.strip_prefix(quote)?;
+        let end = rest.find(quote)?;
+        Some(end + 2 * quote.len_utf8())
+    };
+    if let Some(length) = quoted('"').or_else(|| quoted('\'')) {
+        return length;
+    }
+    if line.starts_with(['{', '[', '-']) {
+        return line.split(" #").next().unwrap_or_default().trim_end().len();
+    }
+    let ends = [": ", ", ", " #", "}", "]"].iter().filter_map(|end| line.find(end));
+    let end = ends
+        .min()
+        .unwrap_or_else(|| line.trim_end().trim_end_matches(':').len());
+    line.get(..end).unwrap_or_default().trim_end().len()
 }
 
 /// A piece of a rules file: bytes of its text.
@@ -45,10 +95,10 @@ impl Span {
 
     /// Where it starts: lines and columns from 1, columns in characters.
     pub(super) fn place(&self) -> Place {
-        let before = self.source.text.get(..self.bytes.start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        let line = before.matches('\n').count() + 1;
+        let line = self.source.lines.partition_point(|start| *start <= self.bytes.start);
+        let line_start = line.checked_sub(1).and_then(|index| self.source.lines.get(index));
+        let before = line_start.and_then(|start| self.source.text.get(*start..self.bytes.start));
+        let column = before.unwrap_or_default().chars().count() + 1;
         Place {
             file: Arc::clone(&self.source.name),
             line: u32::try_from(line).unwrap_or(u32::MAX),

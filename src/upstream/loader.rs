@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Target, Upstream, UpstreamError, loader_sql};
+use super::{Target, Upstream, UpstreamError, loader_sql, privileges};
 use crate::catalog::{
     Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind,
 };
@@ -125,8 +125,19 @@ fn send(upstream: &mut Upstream, text: &'static str) {
     sender.close(Named::Statement, NAME);
 }
 
+/// Runs fixed statements as one pipeline, one transaction where none is open.
+pub(super) async fn pipeline(
+    upstream: &mut Upstream,
+    statements: &[&'static str],
+    aside: &mut BytesMut,
+) -> Result<Vec<Vec<Bytes>>, LoadError> {
+    statements.iter().for_each(|text| send(upstream, text));
+    upstream.sender.sync();
+    receive(upstream, aside).await
+}
+
 /// The rows of each statement, undecoded.
-type Results = [Vec<Bytes>];
+pub(super) type Results = [Vec<Bytes>];
 
 /// Runs one fixed simple query to its end.
 async fn run(upstream: &mut Upstream, text: &'static str, aside: &mut BytesMut) -> Result<Vec<Vec<Bytes>>, LoadError> {
@@ -186,7 +197,7 @@ async fn receive(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<Vec<Ve
 }
 
 /// A row, read from its first column on.
-struct Row {
+pub(super) struct Row {
     values: std::vec::IntoIter<Option<Bytes>>,
 }
 
@@ -197,7 +208,7 @@ impl Row {
         })
     }
 
-    fn optional(&mut self, what: &'static str) -> Result<Option<String>, LoadError> {
+    pub(super) fn optional(&mut self, what: &'static str) -> Result<Option<String>, LoadError> {
         match self.values.next() {
             None => Err(LoadError::Unexpected(what)),
             Some(None) => Ok(None),
@@ -208,15 +219,15 @@ impl Row {
         }
     }
 
-    fn text(&mut self, what: &'static str) -> Result<String, LoadError> {
+    pub(super) fn text(&mut self, what: &'static str) -> Result<String, LoadError> {
         self.optional(what)?.ok_or(LoadError::Unexpected(what))
     }
 
-    fn number<N: std::str::FromStr>(&mut self, what: &'static str) -> Result<N, LoadError> {
+    pub(super) fn number<N: std::str::FromStr>(&mut self, what: &'static str) -> Result<N, LoadError> {
         self.text(what)?.parse().map_err(|_| LoadError::Unexpected(what))
     }
 
-    fn flag(&mut self, what: &'static str) -> Result<bool, LoadError> {
+    pub(super) fn flag(&mut self, what: &'static str) -> Result<bool, LoadError> {
         Ok(self.optional(what)?.as_deref() == Some("t"))
     }
 
@@ -238,7 +249,10 @@ fn split(list: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-fn rows(results: &Results, index: usize) -> Result<impl Iterator<Item = Result<Row, LoadError>> + use<'_>, LoadError> {
+pub(super) fn rows(
+    results: &Results,
+    index: usize,
+) -> Result<impl Iterator<Item = Result<Row, LoadError>> + use<'_>, LoadError> {
     let rows = results.get(index).ok_or(LoadError::Unexpected("number of results"))?;
     Ok(rows.iter().map(Row::read))
 }
@@ -517,10 +531,11 @@ pub fn load_blocking(target: &Target) -> Result<Catalog, LoadError> {
         .map_err(UpstreamError::Io)?;
     runtime.block_on(async {
         let mut upstream = login(target).await?;
-        let loaded = load(&mut upstream, Moment::Idle, &mut BytesMut::new()).await?;
+        let mut catalog = load(&mut upstream, Moment::Idle, &mut BytesMut::new()).await?.catalog;
+        catalog.privileges = Some(privileges::load(&mut upstream).await?);
         upstream.sender.terminate();
         upstream.sender.write_all().await?;
-        Ok(loaded.catalog)
+        Ok(catalog)
     })
 }
 

@@ -6,6 +6,7 @@
 pub mod catalogs;
 pub mod loader;
 mod loader_sql;
+pub mod privileges;
 mod target;
 
 use std::io;

@@ -56,3 +56,38 @@ fn a_known_head_is_found_after_a_gap_too() {
     let summary = summary.expect("readable");
     assert_eq!((summary.faults, summary.known), (1, vec![(head, Known::Holds)]));
 }
+
+#[test]
+fn compressed_files_and_those_that_rotation_left_are_read_in_order() {
+    let folder = std::env::temp_dir().join(format!("pgpurpose-rotated-{}", uuid::Uuid::now_v7()));
+    std::fs::create_dir(&folder).expect("folder");
+    let mut head = Head::GENESIS;
+    let mut write = |name: &str, compressed: bool| {
+        let mut bytes = Vec::new();
+        for _ in 0..2 {
+            head = super::super::chain::seal(&mut bytes, head, b",\"event\":\"stop\"");
+        }
+        if compressed {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            io::Write::write_all(&mut gzip, &bytes).expect("memory");
+            bytes = gzip.finish().expect("memory");
+        }
+        std::fs::write(folder.join(name), bytes).expect("file");
+    };
+    write("audit-000000000001.jsonl.gz", true);
+    write("audit-000000000003.jsonl", false);
+    write("audit.jsonl", false);
+    std::fs::write(folder.join("audit-x.jsonl"), "not ours\n").expect("file");
+    std::fs::write(folder.join("other-000000000001.jsonl"), "not ours\n").expect("file");
+    let files = with_rotated(&[folder.join("audit.jsonl")]).expect("folder");
+    let names: Vec<_> = in_order(&files).expect("files");
+    let names: Vec<_> = names.iter().filter_map(|p| p.file_name()?.to_str()).collect();
+    assert_eq!(
+        names,
+        ["audit-000000000001.jsonl.gz", "audit-000000000003.jsonl", "audit.jsonl"]
+    );
+    let summary = verify(&files, &[], |_| ()).expect("readable");
+    assert!(summary.holds());
+    assert_eq!((summary.records, summary.head), (6, Some(head)));
+    std::fs::remove_dir_all(folder).expect("folder");
+}
