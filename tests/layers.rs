@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module of the crate and the others that it may name.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("catalog", &[]),
     ("policy", &["catalog"]),
     ("rules", &["catalog", "policy"]),
@@ -50,8 +50,13 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
         ],
     ),
     (
+        "admin",
+        &["catalog", "policy", "rules", "sql", "audit", "upstream", "session"],
+    ),
+    (
         "cli",
         &[
+            "admin",
             "catalog",
             "policy",
             "rules",

@@ -7,9 +7,11 @@ mod check;
 mod config;
 mod database;
 mod explain;
+mod face;
 mod matrix;
 mod output;
 pub mod rules_files;
+mod secret;
 mod serve;
 
 use std::process::ExitCode;

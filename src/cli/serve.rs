@@ -20,8 +20,10 @@ use crate::upstream::Target;
 use crate::upstream::catalogs::Catalogs;
 
 use super::Exit;
+use super::face;
 use super::output::complain;
 use super::rules_files;
+use super::secret;
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -49,6 +51,8 @@ pub(super) struct Args {
     /// The secret behind pseudonyms, hashes and hashed subjects; drawn at start if left out
     #[arg(long, env = "PGPURPOSE_SECRET_FILE", value_name = "FILE")]
     secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    admin: face::Args,
     /// Accept a server that asks for no password, whoever can reach the listener
     #[arg(long, env = "PGPURPOSE_ALLOW_TRUST")]
     allow_trust: bool,
@@ -134,12 +138,7 @@ fn secret(args: &Args) -> Result<Vec<u8>, String> {
         tracing::warn!("no --secret-file: pseudonyms and hashes will differ after a restart");
         return Ok(rand::random::<[u8; 32]>().to_vec());
     };
-    let secret = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let secret = secret.trim_ascii().to_vec();
-    if secret.len() < 16 {
-        return Err(format!("{} holds fewer than 16 bytes", path.display()));
-    }
-    Ok(secret)
+    secret::read(path)
 }
 
 /// Rules that ask for what this version does not do are not served.
@@ -163,6 +162,7 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
     shared.journal.note(Event::Start {
         version: env!("CARGO_PKG_VERSION"),
     });
+    face::begin(&args.admin, &args.audit, &shared).await?;
     let sessions = tokio::spawn(downstream::serve(listener, Arc::clone(&shared)));
     announce(address);
     loop {
