@@ -135,7 +135,7 @@ async fn guard(State(face): State<Arc<Face>>, request: Request, next: Next) -> R
         (header::CONTENT_SECURITY_POLICY, CSP),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, "same-origin"),
         (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
@@ -153,7 +153,7 @@ async fn let_in(State(face): State<Arc<Face>>, uri: Uri, mut request: Request, n
             next.run(request).await
         }
         // What asks for the list again is told, and not led to a form.
-        None if uri.path() == "/events/list" || request.method() != Method::GET => {
+        None if uri.path() == "/events/list" || request.method() == Method::POST => {
             problem(StatusCode::UNAUTHORIZED, "The token is needed: log in again.")
         }
         None => {

@@ -197,7 +197,11 @@ pub fn overview(face: &Face, question: &Question, visitor: &Visitor) -> Made {
     let is_glass = |purpose: &str| is_glass(&rules, purpose);
     let (step, spans) = tally.over_time(60);
     let total = tally.all.outcomes.total();
-    let listed = face.store.newest(&question.filter(now), 10, None)?;
+    let statements = Filter {
+        event: Some("statement".into()),
+        ..question.filter(now)
+    };
+    let listed = face.store.newest(&statements, 10, None)?;
     let page = Overview {
         frame: Frame::new(face, visitor, question, "/"),
         periods: question.periods("/"),
@@ -211,7 +215,7 @@ pub fn overview(face: &Face, question: &Question, visitor: &Visitor) -> Made {
         },
         chart: chart::outcomes(step, &spans),
         legend: legend(&tally.all, question),
-        glass: tally.break_glass.iter().rev().take(FEW).map(|r| alone(r, &is_glass)).collect(),
+        glass: entry::alone(tally.break_glass.iter().rev().take(FEW)),
         purposes: purposes(&tally, &rules, question),
         actors: actors(&tally, question),
         categories: categories(&tally, question),
@@ -219,19 +223,11 @@ pub fn overview(face: &Face, question: &Question, visitor: &Visitor) -> Made {
         gaps: gap_ranks(&tally, question),
         refused_link: question.link("/refused", &[]),
         gaps_link: question.link("/gaps", &[]),
-        events: listed.found.iter().map(|found| entry::entry(found, &is_glass)).collect(),
-        events_link: question.link("/events", &[]),
+        events: entry::entries(listed.found.iter(), &is_glass),
+        events_link: question.link("/events", &[("event", "statement")]),
         glass_link: question.link("/events", &[("event", "break_glass")]),
     };
     Ok(page.render()?)
-}
-
-fn alone(record: &Record, is_glass: &dyn Fn(&str) -> bool) -> Entry {
-    let found = Found {
-        record: record.clone(),
-        completion: None,
-    };
-    entry::entry(&found, is_glass)
 }
 
 fn is_glass(rules: &Rules, purpose: &str) -> bool {
@@ -388,7 +384,7 @@ pub fn list(face: &Face, question: &Question) -> Made {
 fn listed(face: &Face, question: &Question, filter: &Filter) -> io::Result<List> {
     let rules = face.shared.rules.load_full();
     let Listed { found, more } = face.store.newest(filter, EVENTS, question.before)?;
-    let entries: Vec<Entry> = found.iter().map(|f| entry::entry(f, &|purpose| is_glass(&rules, purpose))).collect();
+    let entries = entry::entries(found.iter(), &|purpose| is_glass(&rules, purpose));
     let last = entries.last().map(|e| e.seq.to_string()).unwrap_or_default();
     Ok(List {
         older: if more { question.link("/events", &[("before", &last)]) } else { String::new() },
@@ -409,6 +405,7 @@ fn facets(tally: &Tally, question: &Question) -> Vec<Facet> {
         ("outcome", "With which outcome", outcomes),
         ("code", "Why refused", all.codes.by_count()),
         ("category", "What data was released", released),
+        ("event", "Which kind of event", tally.kinds.by_count()),
     ];
     let facets = candidates.into_iter().filter(|(key, ..)| question.get(key).is_empty());
     let facets = facets.map(|(key, label, counted)| {
@@ -682,7 +679,8 @@ pub fn gaps(face: &Face, question: &Question, visitor: &Visitor) -> Made {
     });
     let unmet = catalogs.iter().filter_map(|(database, catalog)| {
         let policy = rules.set.for_database(database)?;
-        let gaps = gap::of_database(&policy, &catalog.catalog).into_iter().map(|gap| GapLine {
+        let gaps = gap::of_database(&policy, &catalog.catalog).into_iter();
+        let gaps = gaps.filter(|gap| !tally.gaps.contains_key(&gap.name)).map(|gap| GapLine {
             gap,
             count: String::new(),
             last: String::new(),
@@ -716,7 +714,6 @@ struct RulesPage {
     frame: Frame,
     databases: Vec<Choice>,
     roles: Vec<Choice>,
-    role: String,
     revision: String,
     sha256: String,
     contact: String,
@@ -755,7 +752,6 @@ pub fn rules(face: &Face, parameters: &[(String, String)], visitor: &Visitor) ->
         frame: Frame::new(face, visitor, &Question::new(&[]), "/rules"),
         databases: databases.collect(),
         roles: std::iter::once(everybody).chain(roles).collect(),
-        role: role.unwrap_or_default().to_owned(),
         revision: policy.revision.clone(),
         sha256: rules.set.sha256().to_owned(),
         contact: policy.contact.clone().unwrap_or_default(),
@@ -873,7 +869,7 @@ pub fn log(face: &Face, question: &Question, visitor: &Visitor) -> Made {
             .collect(),
         at: words::time(&crate::audit::timestamp(*at)),
         lag: words::counted(face.shared.journal.lag(), "record"),
-        life: tally.life.iter().rev().take(30).map(|record| alone(record, &|_| false)).collect(),
+        life: entry::alone(tally.life.iter().rev().take(30)),
     };
     Ok(page.render()?)
 }

@@ -153,6 +153,8 @@ pub struct Tally {
     pub first: String,
     /// `time` of the last.
     pub last: String,
+    /// Records by kind of event, completions left out.
+    pub kinds: Names,
     /// Statements.
     pub all: Account,
     /// By purpose; empty: none was declared.
@@ -193,6 +195,7 @@ impl Tally {
     pub fn add(&mut self, found: &Found) {
         let record = &found.record;
         self.records += 1;
+        self.kinds.add(record.text("event"));
         let time = record.text("time");
         if self.first.is_empty() || time < self.first.as_str() {
             time.clone_into(&mut self.first);

@@ -14,6 +14,7 @@ use super::secret;
 
 /// Arguments of `serve` that concern the admin face.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// Where to serve /healthz, /readyz, /metrics and the audit page, 127.0.0.1:9432 say; left out: nowhere
     #[arg(long, env = "PGPURPOSE_ADMIN", value_name = "ADDRESS")]

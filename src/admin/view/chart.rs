@@ -8,11 +8,12 @@ use crate::audit::tally::{OUTCOMES, Outcomes, time_of_minute};
 
 use super::words;
 
-const WIDTH: f64 = 960.0;
+/// In pixels; what runs along the other way is in percent, so that text keeps its size on a narrow page.
 const HEIGHT: f64 = 190.0;
-const LEFT: f64 = 44.0;
-const TOP: f64 = 10.0;
+const TOP: f64 = 16.0;
 const BOTTOM: f64 = 24.0;
+/// Fewer bars than so many stand as narrow as if they were.
+const FEWEST_SLOTS: usize = 24;
 
 /// A span of time and what came of its statements.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,31 +47,29 @@ pub fn outcomes(step: i64, spans: &[(i64, Outcomes)]) -> Chart {
     }
     let (line, lines) = scale(most);
     let top = line * lines;
-    let mut svg = format!("<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" aria-hidden=\"true\" focusable=\"false\">");
+    let mut svg =
+        format!("<svg class=\"chart\" width=\"100%\" height=\"{HEIGHT}\" aria-hidden=\"true\" focusable=\"false\">");
     let y = |value: u64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - ratio(value, top));
+    let slot = 100.0 / to_f64(spans.len().max(FEWEST_SLOTS));
+    for (index, (minute, outcomes)) in spans.iter().enumerate() {
+        bar(&mut svg, (slot * to_f64(index), slot), (*minute, step), outcomes, &y);
+    }
     for n in 0..=lines {
         let at = y(n * line);
-        let label = words::count(n * line);
-        let _ = write!(
-            svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text class=\"tick\" x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
-            LEFT - 8.0,
-            at + 4.0
-        );
-    }
-    let slots = spans.len().max(12);
-    let slot = (WIDTH - LEFT) / to_f64(slots);
-    for (index, (minute, outcomes)) in spans.iter().enumerate() {
-        let x = LEFT + slot * to_f64(index);
-        bar(&mut svg, (x, slot), (*minute, step), outcomes, &y);
+        let _ = write!(svg, "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>");
+        if n > 0 {
+            let label = words::count(n * line);
+            let _ = write!(svg, "<text class=\"tick\" x=\"100%\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>", at - 4.0);
+        }
     }
     let every = spans.len().div_ceil(6).max(1);
     for (index, (minute, _)) in spans.iter().enumerate().step_by(every) {
-        let x = LEFT + slot * to_f64(index);
+        // A narrow page shows every other one.
+        let class = if (index / every).is_multiple_of(2) { "tick" } else { "tick odd" };
         let _ = write!(
             svg,
-            "<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
+            "<text class=\"{class}\" x=\"{:.2}%\" y=\"{:.1}\">{}</text>",
+            slot * to_f64(index),
             HEIGHT - 6.0,
             label(*minute, step)
         );
@@ -110,7 +109,7 @@ fn bar(svg: &mut String, (x, slot): (f64, f64), (minute, step): (i64, i64), outc
         length(step),
         said.join(", ")
     );
-    let width = (slot - 2.0).clamp(1.5, 36.0);
+    let width = slot * 0.82;
     let mut below = 0;
     for (outcome, count) in OUTCOMES.iter().zip(outcomes.0).filter(|(_, count)| *count > 0) {
         let (low, high) = (y(below), y(below + count));
@@ -119,7 +118,7 @@ fn bar(svg: &mut String, (x, slot): (f64, f64), (minute, step): (i64, i64), outc
         let height = (low - high).max(1.5);
         let _ = write!(
             svg,
-            "<rect class=\"o-{outcome}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>",
+            "<rect class=\"o-{outcome}\" x=\"{x:.2}%\" y=\"{:.1}\" width=\"{width:.2}%\" height=\"{height:.1}\"/>",
             low - height
         );
     }

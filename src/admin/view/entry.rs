@@ -15,6 +15,8 @@ pub struct Entry {
     pub link: String,
     /// Its day.
     pub day: String,
+    /// It is the first of its day in the list.
+    pub new_day: bool,
     /// Its time of day.
     pub clock: String,
     /// The outcome of a statement, else the kind of event: what its mark is coloured by.
@@ -39,6 +41,29 @@ pub struct Entry {
     pub glass: bool,
 }
 
+/// A list of what was found.
+pub fn entries<'f>(found: impl Iterator<Item = &'f Found>, is_glass: &dyn Fn(&str) -> bool) -> Vec<Entry> {
+    let mut day = String::new();
+    let each = found.map(|found| {
+        let mut entry = entry(found, is_glass);
+        entry.new_day = entry.day != day;
+        day.clone_from(&entry.day);
+        entry
+    });
+    each.collect()
+}
+
+/// A list of records that have no completions.
+pub fn alone<'r>(records: impl Iterator<Item = &'r Record>) -> Vec<Entry> {
+    let found: Vec<Found> = records
+        .map(|record| Found {
+            record: record.clone(),
+            completion: None,
+        })
+        .collect();
+    entries(found.iter(), &|_| false)
+}
+
 /// Of what was found.
 pub fn entry(found: &Found, is_glass: &dyn Fn(&str) -> bool) -> Entry {
     let record = &found.record;
@@ -56,6 +81,7 @@ pub fn entry(found: &Found, is_glass: &dyn Fn(&str) -> bool) -> Entry {
         seq: record.number("seq").unwrap_or_default(),
         link: uuid::Uuid::parse_str(id).map_or_else(|_| String::new(), |id| format!("/events/{id}")),
         day,
+        new_day: false,
         clock,
         class: mark.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect(),
         mark: visible(mark).replace('_', " "),

@@ -3,6 +3,8 @@
 //! The category that is proposed is a guess from names alone; what is guessed wrongly must err on the
 //! careful side.
 
+use std::collections::BTreeMap;
+
 use crate::catalog::{Catalog, QualifiedName, Relation, RelationKind};
 use crate::policy::{Policy, Sensitivity};
 
@@ -99,9 +101,14 @@ fn for_column(table: &QualifiedName, entry: &QualifiedName, column: &str, policy
 
 /// A category for a column of this name, and why.
 fn category(column: &str, policy: &Policy) -> (String, String) {
-    let elsewhere = policy.tables.values().find_map(|table| Some((table, table.columns.get(column)?)));
-    if let Some((table, rule)) = elsewhere {
-        return (rule.category.clone(), format!("as in {}", table.name));
+    let mut elsewhere: BTreeMap<&str, (usize, &QualifiedName)> = BTreeMap::new();
+    for (name, table) in &policy.tables {
+        if let Some(rule) = table.columns.get(column) {
+            elsewhere.entry(&rule.category).or_insert((0, name)).0 += 1;
+        }
+    }
+    if let Some((category, (_, table))) = elsewhere.into_iter().max_by_key(|(_, (count, _))| *count) {
+        return (category.to_owned(), format!("as in {table}"));
     }
     let words: Vec<String> = column.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
     let alike = policy.categories.keys().filter(|key| {
