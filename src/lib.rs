@@ -14,7 +14,7 @@
 //!
 //! Pure, no I/O and no clock: [`catalog`], [`policy`], [`rules`], [`sql`], [`rewrite`], [`verify`],
 //! joined in [`pipeline`]; [`check`] holds rules against a catalog. Shell: [`wire`], [`audit`], [`upstream`], [`downstream`], [`session`],
-//! [`admin`], [`cli`]. Arrows go one way, up this list; `tests/layers.rs` holds them.
+//! [`pages`], [`admin`], [`cli`]. Arrows go one way, up this list; `tests/layers.rs` holds them.
 //!
 //! # Invariants
 //!
@@ -39,6 +39,7 @@ pub mod check;
 pub mod cli;
 pub mod downstream;
 mod examine;
+pub mod pages;
 pub mod pipeline;
 pub mod policy;
 pub mod rewrite;

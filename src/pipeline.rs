@@ -9,6 +9,8 @@ use crate::policy::{Admission, Code, Declaration, Denial, Place, Policy};
 use crate::sql::{ClientSql, Command, PositionMap};
 use crate::verify::Verified;
 
+pub use crate::examine::Template;
+
 /// Where one statement of a message stands as to its purpose.
 #[derive(Debug, Clone, Copy)]
 pub enum Standing<'a> {
@@ -159,7 +161,7 @@ pub struct HiddenOrigin {
 }
 
 /// One statement of a plan.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedStatement {
     /// What it does to the session when it completes.
     pub command: Command,
@@ -184,7 +186,7 @@ pub struct Plan {
     /// From positions in the outgoing text to positions in the text without tags.
     pub positions: PositionMap,
     /// One for each statement.
-    pub statements: Vec<PlannedStatement>,
+    pub statements: Arc<[PlannedStatement]>,
 }
 
 /// A refusal of one statement.

@@ -389,3 +389,64 @@ fn no_child_may_be_stored_for_any_purpose() {
     assert_eq!(of("notes"), ["children person_id of s.people.born under 13"]);
     assert!(of("agents").is_empty(), "the root has no birth date");
 }
+
+/// An entry of a diff, as `changes.txt` writes it.
+fn change_line(change: &pgpurpose::policy::Change) -> String {
+    use pgpurpose::policy::Changed;
+    let what = match &change.what {
+        Changed::Rules(key) => (*key).to_owned(),
+        Changed::Admission => "admission".to_owned(),
+        Changed::Column(table, column) => format!("{table}.{column}"),
+        Changed::Rows(table) => format!("rows of {table}"),
+        Changed::Writes(table) => format!("writes of {table}"),
+    };
+    let whom = |name: &Option<String>| name.clone().unwrap_or_else(|| "*".to_owned());
+    let (role, purpose) = (whom(&change.role), whom(&change.purpose));
+    let more = if change.sees_more { "more" } else { "less" };
+    format!(
+        "{role} | {purpose} | {what} | {} | {} | {more}",
+        change.before, change.after
+    )
+}
+
+#[test]
+fn a_diff_says_what_changes_for_whom() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policy");
+    let rules = std::fs::read_to_string(folder.join("rules.yaml")).unwrap();
+    let cases = std::fs::read_to_string(folder.join("changes.txt")).unwrap();
+    let load = |text: &str| match pgpurpose::rules::load(&[("rules.yaml".to_owned(), text.to_owned())]) {
+        Ok(set) => set,
+        Err(findings) => panic!("{findings}"),
+    };
+    let old = load(&rules);
+    let mut cases = cases.split("\nchange: ");
+    cases.next();
+    let mut played = 0;
+    for case in cases {
+        let (edit, expected) = case.split_once('\n').unwrap();
+        let (from, to) = edit.split_once(" => ").unwrap();
+        assert!(rules.contains(from), "{from}");
+        let new = load(&rules.replacen(from, &to.replace("\\n", "\n"), 1));
+        let found = old.changes(&new, NOW);
+        let found: Vec<String> = found
+            .iter()
+            .flat_map(|(_, changes)| changes.iter().map(change_line))
+            .collect();
+        let expected: Vec<&str> = expected
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .collect();
+        for line in &expected {
+            assert!(found.iter().any(|f| f == line), "{edit}: no {line:?} in {found:#?}");
+        }
+        // A case that lists nothing says that nothing changes.
+        assert!(!expected.is_empty() || found.is_empty(), "{edit}: {found:#?}");
+        played += 1;
+    }
+    assert_eq!(played, 12);
+    let nobody = pgpurpose::policy::diff(old.for_database("any").as_deref(), None, NOW);
+    assert!(
+        !nobody.is_empty() && nobody.iter().all(|change| !change.sees_more),
+        "{nobody:#?}"
+    );
+}

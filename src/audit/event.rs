@@ -24,7 +24,10 @@ const STATEMENT_CHARS: usize = 64 * 1024;
 /// How many uses of columns one event tells of: a record stays shorter than what a reader takes.
 const MOST_FIELDS: usize = 20_000;
 
-/// How many cells of a changed policy one event tells of.
+/// How many characters of a rule's text are kept, as of a row filter's condition.
+const RULE_TEXT_CHARS: usize = 500;
+
+/// How many changes of a policy one event tells of.
 const MOST_CHANGES: usize = 1000;
 
 /// What one session is, from login on.
@@ -160,16 +163,20 @@ pub struct StatementEvent {
 /// What a change of the rules means in one cell of the matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellChange {
-    /// For which purpose.
-    pub purpose: String,
-    /// For which role, if not for all that have the purpose.
+    /// For which purpose; none: for all.
+    pub purpose: Option<String>,
+    /// For which role; none: for all.
     pub role: Option<String>,
-    /// `schema.table.column`
-    pub column: String,
-    /// The released form before; none: the cell did not exist.
-    pub before: Option<String>,
-    /// The released form now; none: the cell no longer exists.
-    pub after: Option<String>,
+    /// `column`, `rows`, `writes`, `admission` or `rules`.
+    pub what: &'static str,
+    /// `schema.table.column`, a table, or a key of the rules.
+    pub name: Option<String>,
+    /// How it was.
+    pub before: String,
+    /// How it is now.
+    pub after: String,
+    /// More may be seen, or done, than before.
+    pub sees_more: bool,
 }
 
 /// A declaration of a `break_glass` purpose begins or ends.
@@ -472,11 +479,13 @@ fn policy_or_null(f: &mut Fields<'_>, key: &str, stamp: Option<&PolicyStamp>) {
 }
 
 fn change(f: &mut Fields<'_>, change: &CellChange) {
-    f.text("purpose", &change.purpose);
+    f.text_or_null("purpose", change.purpose.as_deref());
     f.text_or_null("role", change.role.as_deref());
-    f.text("column", &change.column);
-    f.text_or_null("before", change.before.as_deref());
-    f.text_or_null("after", change.after.as_deref());
+    f.text("what", change.what);
+    f.text_or_null("name", change.name.as_deref());
+    f.bounded("before", &change.before, RULE_TEXT_CHARS);
+    f.bounded("after", &change.after, RULE_TEXT_CHARS);
+    f.truth("sees_more", change.sees_more);
 }
 
 fn break_glass(f: &mut Fields<'_>, phase: BreakGlassPhase) {

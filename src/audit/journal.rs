@@ -176,6 +176,11 @@ impl Journal {
         self.shared.queue.written(ticket).await
     }
 
+    /// Whether the event is written; `None` while that is open. One atomic load.
+    pub fn outcome(&self, ticket: Ticket) -> Option<Result<(), AuditUnavailable>> {
+        self.shared.queue.outcome(ticket)
+    }
+
     /// Records from now on, as they are written; ends when the journal is closed. A follower that is
     /// too slow misses records, and is told how many; it never holds up the journal.
     pub fn follow(&self) -> broadcast::Receiver<WrittenRecord> {

@@ -120,7 +120,9 @@ impl<'a> Rules<'a> {
     }
 
     fn admission(&self, role: &Role, purpose: &Purpose, table: &TableRule) -> Option<Admission<'a>> {
-        self.policy.assume(role, table, &purpose.name, self.now()).ok()
+        self.policy
+            .assume(&role.name, Some(table), &purpose.name, self.now())
+            .ok()
     }
 
     /// The tables with an entry, each with the relation that it speaks of, where that exists.

@@ -10,6 +10,7 @@ mod explain;
 mod face;
 mod matrix;
 mod output;
+mod reload;
 pub mod rules_files;
 mod secret;
 mod serve;

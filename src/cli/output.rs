@@ -59,6 +59,62 @@ fn no_color() -> bool {
     set || std::env::var_os("TERM").is_some_and(|value| value == "dumb")
 }
 
+/// How wide lines may be: as asked for (0: as wide as they are), or as the terminal is.
+pub(super) fn width(asked: Option<usize>) -> Option<usize> {
+    match asked {
+        Some(0) => None,
+        Some(columns) => Some(columns),
+        None => {
+            let (_, columns) = console::Term::stdout().size_checked()?;
+            Some(usize::from(columns))
+        }
+    }
+}
+
+/// What a piece of text stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Plain,
+    /// A heading.
+    Strong,
+    /// What matters less, or is not there.
+    Faint,
+    /// A value as it is.
+    Shown,
+    /// A value as it is, in some rows.
+    Conditional,
+    /// A value through a mask.
+    Masked,
+    /// A refusal.
+    Refused,
+}
+
+/// Texts in colour, or not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paint {
+    /// In colour.
+    pub(super) colour: bool,
+}
+
+impl Paint {
+    /// The text in its tone (ECMA-48, SGR).
+    pub(super) fn show(self, text: &str, tone: Tone) -> String {
+        let sgr = match tone {
+            Tone::Plain => return text.to_owned(),
+            Tone::Strong => "1",
+            Tone::Faint => "2",
+            Tone::Shown => "32",
+            Tone::Conditional => "33",
+            Tone::Masked => "36",
+            Tone::Refused => "31",
+        };
+        match self.colour {
+            true => format!("\x1b[{sgr}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+}
+
 /// JSON, indented.
 pub(super) fn json(value: &serde_json::Value) -> String {
     format!("{value:#}")

@@ -22,6 +22,7 @@ use crate::upstream::catalogs::Catalogs;
 use super::Exit;
 use super::face;
 use super::output::complain;
+use super::reload::Reloader;
 use super::rules_files;
 use super::secret;
 
@@ -142,7 +143,7 @@ fn secret(args: &Args) -> Result<Vec<u8>, String> {
 }
 
 /// Rules that ask for what this version does not do are not served.
-fn enforced(set: PolicySet) -> Result<PolicySet, String> {
+pub(super) fn enforced(set: PolicySet) -> Result<PolicySet, String> {
     let observes = set.policies().any(|(_, policy)| policy.mode == Mode::Observe);
     match observes {
         true => Err("mode: observe is not served by this version; set mode: enforce".to_owned()),
@@ -163,18 +164,25 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
         version: env!("CARGO_PKG_VERSION"),
     });
     face::begin(&args.admin, &args.audit, &shared).await?;
-    let sessions = tokio::spawn(downstream::serve(listener, Arc::clone(&shared)));
+    let mut sessions = tokio::spawn(downstream::serve(listener, Arc::clone(&shared)));
+    let reloader = Arc::new(Reloader::new(args.rules.clone(), Arc::clone(&shared)));
+    let watching = Arc::clone(&reloader);
+    let watch = tokio::spawn(async move { watching.watch().await });
     announce(address);
     loop {
         tokio::select! {
+            ended = &mut sessions => {
+                let error = ended.map_or_else(|e| e.to_string(), |served| served.map_or_else(|e| e.to_string(), |()| "ended".to_owned()));
+                return Err(format!("sessions cannot be served: {error}"));
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(args, &shared),
+            _ = hang_up.recv() => tokio::task::block_in_place(|| reloader.reload()),
         }
     }
+    watch.abort();
     tracing::info!("no new connections; sessions end with their transactions");
     phase.send_replace(Phase::Draining);
-    let mut sessions = sessions;
     let drained = tokio::select! {
         ended = tokio::time::timeout(Duration::from_secs(args.drain_timeout), &mut sessions) => ended.is_ok(),
         _ = terminate.recv() => false,
@@ -191,41 +199,4 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
 fn announce(address: SocketAddr) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "listening on {address}").and_then(|()| out.flush());
-}
-
-/// New rules take the place of the old ones whole, or not at all.
-fn reload(args: &Args, shared: &Shared) {
-    match rules_files::load(&args.rules) {
-        Ok(set) => {
-            let set = match enforced(set) {
-                Ok(set) => set,
-                Err(error) => {
-                    tracing::error!("the old rules stay in force: {error}");
-                    shared.journal.note(Event::Reload {
-                        accepted: false,
-                        errors: 1,
-                    });
-                    return;
-                }
-            };
-            let version = shared.rules.load().version + 1;
-            tracing::info!(sha256 = set.sha256(), "other rules are in force");
-            shared.rules.store(Arc::new(Rules { version, set }));
-            shared.journal.note(Event::Reload {
-                accepted: true,
-                errors: 0,
-            });
-        }
-        Err(error) => {
-            tracing::error!("the old rules stay in force: {error}");
-            let errors = match &error {
-                rules_files::RulesError::Wrong(findings) => findings.iter().count() as u64,
-                rules_files::RulesError::Unreadable { .. } | rules_files::RulesError::Empty(_) => 1,
-            };
-            shared.journal.note(Event::Reload {
-                accepted: false,
-                errors,
-            });
-        }
-    }
 }

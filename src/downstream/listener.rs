@@ -1,48 +1,35 @@
-//! The listener: a task for each connection.
+//! The listener: hands connections to the threads that serve them.
 
+use std::io;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
-use crate::session::{self, Phase, Shared};
+use crate::session::{Phase, Shared};
 
-use super::Client;
+use super::workers::Workers;
 
 /// Accepts connections while the process serves, then waits until all sessions have ended.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+///
+/// # Errors
+/// The system gives no threads.
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
     let mut phase = shared.phase.clone();
-    let mut sessions = JoinSet::new();
+    let workers = Workers::start(&shared)?;
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => {
-                    let shared = Arc::clone(&shared);
-                    sessions.spawn(async move {
-                        match Client::new(socket) {
-                            Ok(client) => session::run(client, shared).await,
-                            Err(error) => tracing::debug!(%error, "a connection broke before it began"),
-                        }
-                    });
-                }
+            accepted = listener.accept() => match accepted.and_then(|(socket, _)| workers.serve(socket)) {
+                Ok(()) => {}
                 Err(error) => {
                     // Out of file descriptors, say: others will be given back.
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
                 }
             },
-            Some(ended) = sessions.join_next() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a session ended in a fault");
-                }
-            }
             () = async { drop(phase.wait_for(|p| *p != Phase::Serving).await) } => break,
         }
     }
     drop(listener);
-    while let Some(ended) = sessions.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "a session ended in a fault");
-        }
-    }
+    workers.ended().await;
+    Ok(())
 }

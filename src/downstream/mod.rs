@@ -4,6 +4,7 @@
 
 mod handshake;
 mod listener;
+mod workers;
 
 use std::io;
 use std::net::SocketAddr;
@@ -127,6 +128,14 @@ impl Sender {
     /// How many bytes may leave now.
     pub fn sendable(&self) -> usize {
         self.released.unwrap_or(self.buffer.len())
+    }
+
+    /// Something may leave, and not as a small piece with more to follow as soon as a record is written.
+    pub fn is_worth_sending(&self) -> bool {
+        match self.released {
+            Some(released) => released >= READ_SIZE,
+            None => !self.buffer.is_empty(),
+        }
     }
 
     /// Writes some of what may leave. Safe to drop half-way.

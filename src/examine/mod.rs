@@ -6,6 +6,7 @@
 mod facts;
 mod second;
 mod session;
+mod template;
 
 use std::ops::Range;
 
@@ -20,6 +21,8 @@ use crate::sql::lexer::Token;
 use crate::sql::resolve::{Env, Problem, Resolved, Use, is_system, resolve};
 use crate::sql::{Command, ParsedStatement, parsed};
 use crate::verify;
+
+pub use template::Template;
 
 /// One statement and what it is examined against.
 struct Examination<'a> {
@@ -65,7 +68,7 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
     Ok(Plan {
         verified: verified.into(),
         positions,
-        statements,
+        statements: statements.into(),
     })
 }
 

@@ -6,7 +6,10 @@ use time::OffsetDateTime;
 
 use crate::catalog::QualifiedName;
 
-use super::{Admission, Code, ColumnDecision, Declaration, Denial, Policy, Role, TableDecision, TableRule};
+use super::{
+    Admission, Code, ColumnDecision, Declaration, Denial, Form, Place, Policy, Role, Sensitivity, TableDecision,
+    TableRule,
+};
 
 /// The role that stands for everybody: granted every purpose, for the controller itself.
 const ANYBODY: &str = "";
@@ -20,7 +23,62 @@ pub enum Cell {
     Column(Box<ColumnDecision>),
 }
 
+/// How much a cell shows, from nothing to everything: what colours stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exposure {
+    /// The statement is refused.
+    Refused,
+    /// NULL.
+    Hidden,
+    /// As it is, and not personal.
+    Free,
+    /// Through a mask, in all rows or under conditions.
+    Masked,
+    /// As it is, in the rows of those who consented or did not refuse.
+    Conditional,
+    /// As it is.
+    Raw,
+}
+
+impl Exposure {
+    /// `refused`, `hidden`, `free`, `masked`, `conditional`, `raw`
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Hidden => "hidden",
+            Self::Free => "free",
+            Self::Masked => "masked",
+            Self::Conditional => "conditional",
+            Self::Raw => "raw",
+        }
+    }
+}
+
 impl Cell {
+    /// How much it shows.
+    pub fn exposure(&self) -> Exposure {
+        let column = match self {
+            Self::Denied(_) => return Exposure::Refused,
+            Self::Column(column) => column,
+        };
+        match &column.form {
+            Form::Refuse => Exposure::Refused,
+            Form::Hidden => Exposure::Hidden,
+            Form::Raw if column.sensitivity == Sensitivity::None => Exposure::Free,
+            Form::Masked(_) => Exposure::Masked,
+            Form::Raw if column.conditions.is_empty() => Exposure::Raw,
+            Form::Raw => Exposure::Conditional,
+        }
+    }
+
+    /// The rule that decided, if one did.
+    pub fn rule(&self) -> Option<&Place> {
+        match self {
+            Self::Denied(_) => None,
+            Self::Column(column) => column.rule.as_ref(),
+        }
+    }
+
     /// `raw`, `hidden`, `refuse`, a mask's name; with the conditions of its rows, or a denial's code.
     pub fn text(&self) -> String {
         let column = match self {
@@ -71,10 +129,34 @@ pub struct MatrixTable {
 /// All classified columns under all purposes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matrix {
+    /// Whose it is; `None`: of a role of the controller itself that is granted every purpose.
+    pub role: Option<String>,
     /// The purposes that anybody, or the role asked about, may act for.
     pub purposes: Vec<String>,
     /// Tables in order of name.
     pub tables: Vec<MatrixTable>,
+}
+
+impl Matrix {
+    /// Leaves out the purposes and tables that are not asked for.
+    pub fn keep(&mut self, purpose: impl Fn(&str) -> bool, table: impl Fn(&QualifiedName) -> bool) {
+        let kept: Vec<bool> = self.purposes.iter().map(|name| purpose(name)).collect();
+        self.purposes = of_kept(std::mem::take(&mut self.purposes), &kept);
+        self.tables.retain(|found| table(&found.table));
+        for found in &mut self.tables {
+            found.filters = of_kept(std::mem::take(&mut found.filters), &kept);
+            for row in &mut found.rows {
+                row.cells = of_kept(std::mem::take(&mut row.cells), &kept);
+            }
+        }
+    }
+}
+
+fn of_kept<T>(all: Vec<T>, kept: &[bool]) -> Vec<T> {
+    all.into_iter()
+        .zip(kept)
+        .filter_map(|(one, kept)| kept.then_some(one))
+        .collect()
 }
 
 impl Policy {
@@ -91,7 +173,7 @@ impl Policy {
     }
 
     fn anybody(&self) -> Role {
-        let place = super::Place {
+        let place = Place {
             file: "".into(),
             line: 0,
             column: 0,
@@ -124,7 +206,11 @@ impl Policy {
             .values()
             .map(|table| self.matrix_table(role, table, &purposes, now))
             .collect();
-        Matrix { purposes, tables }
+        Matrix {
+            role: (role.name != ANYBODY).then(|| role.name.clone()),
+            purposes,
+            tables,
+        }
     }
 
     fn matrix_table(&self, role: &Role, table: &TableRule, purposes: &[String], now: OffsetDateTime) -> MatrixTable {
@@ -171,7 +257,7 @@ impl Policy {
         columns: &[&str],
         now: OffsetDateTime,
     ) -> Result<TableDecision, Denial> {
-        let admission = self.assume(role, table, purpose, now)?;
+        let admission = self.assume(&role.name, Some(table), purpose, now)?;
         match self.decide(&admission, &table.name, columns) {
             Some(decision) => decision,
             // The table is one of the policy's own.
@@ -192,12 +278,14 @@ impl Policy {
     /// See [`Policy::admit`].
     pub fn assume(
         &self,
-        role: &Role,
-        table: &TableRule,
+        role: &str,
+        table: Option<&TableRule>,
         purpose: &str,
         now: OffsetDateTime,
     ) -> Result<Admission<'_>, Denial> {
-        let own = self.subject_of_table(table).map(|subject| subject.root);
+        let own = table
+            .and_then(|table| self.subject_of_table(table))
+            .map(|subject| subject.root);
         let root = own.or_else(|| self.roots().next().map(|(root, _)| root));
         let declared = Declaration {
             purpose: Some(purpose.to_owned()),
@@ -208,7 +296,7 @@ impl Policy {
             }),
             actor: None,
         };
-        self.admit(&role.name, &declared, now)
+        self.admit(role, &declared, now)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod admit;
 mod decide;
+mod diff;
 mod lookup;
 mod matrix;
 mod model;
@@ -16,10 +17,10 @@ mod writing;
 
 pub(crate) use admit::nearest;
 pub use admit::{Admission, Declaration, Denial, PlanVariant};
-
 pub use decide::{ColumnDecision, Condition, Form, RowFilter, TableDecision};
+pub use diff::{Change, Changed, diff};
 pub use lookup::Subject;
-pub use matrix::{Cell, Matrix, MatrixRow, MatrixTable};
+pub use matrix::{Cell, Exposure, Matrix, MatrixRow, MatrixTable};
 pub use model::{
     Assurance, AssuranceKind, BreakGlass, Category, ChildrenRule, ColumnRule, ConsentOnDenial, ConsentTable,
     DataSubject, DateGrain, Disclosure, FAKE_KINDS, JsonPath, LegalBasis, Mask, Mode, Place, Policy, Purpose,

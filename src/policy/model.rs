@@ -461,8 +461,8 @@ pub struct WriteEntry {
     pub place: Place,
 }
 
-/// What becomes of what no rule speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What becomes of what no rule speaks of, in ascending order of what is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnclassifiedForm {
     /// The statement is refused.
     Refuse,

@@ -16,12 +16,12 @@ mod read;
 mod render;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::policy::{Place, Policy};
+use crate::policy::{Change, Place, Policy};
 
 pub use code::{DiagnosticCode, Severity};
 pub use diagnostic::{Diagnostic, Diagnostics};
@@ -58,6 +58,28 @@ impl PolicySet {
     pub fn line(&self, file: &str, line: u32) -> Option<&str> {
         let source = self.sources.iter().find(|source| *source.name == *file)?;
         source.text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)
+    }
+
+    /// What other rules change at `now`, for each database that either set names; `None` stands for all
+    /// that none names. A database without rules is one that nobody can log in to.
+    pub fn changes(&self, new: &Self, now: time::OffsetDateTime) -> Vec<(Option<String>, Vec<Change>)> {
+        let named: BTreeSet<&String> = self.named.keys().chain(new.named.keys()).collect();
+        let others = (self.others.is_some() || new.others.is_some()).then_some(None);
+        let databases = named.into_iter().map(|name| Some(name.clone())).chain(others);
+        let changes = databases.map(|database| {
+            let (old, new) = (self.of(database.as_deref()), new.of(database.as_deref()));
+            let changes = crate::policy::diff(old.as_deref(), new.as_deref(), now);
+            (database, changes)
+        });
+        changes.collect()
+    }
+
+    /// The policy of a database, or that of all that no file names.
+    pub fn of(&self, database: Option<&str>) -> Option<Arc<Policy>> {
+        match database {
+            Some(name) => self.for_database(name),
+            None => self.others.clone(),
+        }
     }
 
     /// SHA-256 over the names and contents of all files, hex.
@@ -156,7 +178,8 @@ fn build_all(
     }
 }
 
-fn hash(files: &[(String, String)]) -> String {
+/// SHA-256 over the names and contents of files, hex: that of the set that they make.
+pub fn hash(files: &[(String, String)]) -> String {
     let mut hasher = Sha256::new();
     for (name, text) in files {
         // Lengths first, so that no two sets of files run together into the same bytes.

@@ -55,6 +55,8 @@ use refusal::fatal;
 use responses::Responses;
 use settings::{Block, OutOfStep, Settings};
 
+/// The stack that a thread which serves sessions needs, in bytes.
+pub use crate::sql::nesting::STACK;
 pub use shared::{EXAMINED, Options, Phase, Plans, Rules, SecretSettings, Shared};
 
 /// How long the end of a session may take.
@@ -259,8 +261,9 @@ impl Session {
             self.client.sender.discard_held();
             self.client.sender.buffer.clear();
         }
+        self.release()?;
         let held = self.client.sender.waits_for();
-        let can_send = self.client.sender.sendable() > 0;
+        let can_send = self.client.sender.is_worth_sending();
         let may_listen = !self.leaving
             && self.upstream.sender.pending() < HIGH_WATER
             && self.client.receiver.buffer.len() < self.wanted();
@@ -288,6 +291,17 @@ impl Session {
                 self.client.sender.is_written();
             }
             _ = self.phase.changed() => {}
+        }
+        Ok(())
+    }
+
+    /// Lets go what waited for records that are written by now.
+    fn release(&mut self) -> Result<(), End> {
+        while let Some(ticket) = self.client.sender.waits_for()
+            && let Some(outcome) = self.shared.journal.outcome(ticket)
+        {
+            outcome?;
+            self.client.sender.is_written();
         }
         Ok(())
     }

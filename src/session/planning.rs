@@ -8,16 +8,17 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::catalog::SearchPath;
-use crate::pipeline::{Context, Parsed, Plan, PreparedNames, Refusal};
+use crate::pipeline::{Context, Parsed, Plan, PreparedNames, Refusal, Template};
 use crate::policy::{Code, Policy};
-use crate::sql::{Command, TagError};
+use crate::sql::shape::Shape;
+use crate::sql::{ClientSql, Command, TagError};
 
 use super::core;
 use super::prepared::{Origin, Planned, Portal, Prepared};
 use super::refusal::{self, unread};
 use super::request::{Declared, Ground, Request, refused_facts};
 use super::settings::{Followed, Settings};
-use super::shared::{self, count_examined};
+use super::shared::{self, Known, count_examined};
 use super::text::Text;
 use super::{End, Session};
 use crate::pipeline::Outcome;
@@ -91,8 +92,9 @@ impl Session {
             let ground = self.ground(&request);
             (request, ground)
         });
+        let shape = alone.as_ref().and_then(|_| Shape::of(text.sql.text()));
         if let Some((request, ground)) = &alone
-            && let Some(known) = self.shared.plans.get(text.sql.text(), ground)
+            && let Some(known) = self.known(text, shape.as_ref(), ground)
         {
             let verdict = known.and_then(|plan| self.with_inner(plan, std::slice::from_ref(request)));
             return Examined {
@@ -111,8 +113,7 @@ impl Session {
                 let requests = vec![request];
                 let answer = self.plan(&parsed, &requests, std::slice::from_ref(&self.settings.clone()));
                 if keeps && answer.as_ref().err().is_none_or(|r| !r.stale_catalog) {
-                    let text = text.sql.text();
-                    self.shared.plans.insert(text, ground, answer.clone());
+                    self.keep(text, shape.as_ref(), ground, &requests, &answer);
                 }
                 Examined {
                     verdict: answer.and_then(|plan| self.with_inner(plan, &requests)),
@@ -121,6 +122,48 @@ impl Session {
             }
             (_, _) => self.examine_many(&parsed, policy),
         }
+    }
+
+    /// The answer to a text, where it or another of its shape was examined.
+    fn known(&self, text: &Text, shape: Option<&Shape<'_>>, ground: &shared::Ground) -> Option<shared::Verdict> {
+        if let Some(shape) = shape
+            && let Some(Known::Template(template)) = self.shared.plans.of_shape(shape.key(), ground)
+            && let Some(plan) = template.plan(shape)
+        {
+            return Some(Ok(Arc::new(plan)));
+        }
+        self.shared.plans.get(text.sql.text(), ground)
+    }
+
+    /// Keeps an answer: for this text, or for all of its shape when a second one is seen.
+    fn keep(
+        &mut self,
+        text: &Text,
+        shape: Option<&Shape<'_>>,
+        ground: shared::Ground,
+        requests: &[Request<'_>],
+        answer: &shared::Verdict,
+    ) {
+        if let (Some(shape), Ok(plan)) = (shape, answer) {
+            let known = match self.shared.plans.of_shape(shape.key(), &ground) {
+                None => Known::Once,
+                Some(Known::Once) => self
+                    .template(shape, plan, requests)
+                    .map_or(Known::Never, Known::Template),
+                Some(known @ (Known::Template(_) | Known::Never)) => known,
+            };
+            self.shared.plans.learn(shape.key(), ground.clone(), known);
+        }
+        self.shared.plans.insert(text.sql.text(), ground, answer.clone());
+    }
+
+    /// A plan for all texts of a shape, if the constants make no difference to it.
+    fn template(&mut self, shape: &Shape<'_>, plan: &Plan, requests: &[Request<'_>]) -> Option<Arc<Template>> {
+        let text = shape.probe();
+        let probe = Shape::of(&text)?;
+        let parsed = core::parse(Arc::new(ClientSql::new(&text).ok()?)).ok()?;
+        let probed = self.plan(&parsed, requests, std::slice::from_ref(&self.settings.clone()));
+        Template::learn(shape, plan, &probe, probed.ok()?.as_ref()).map(Arc::new)
     }
 
     /// A message of several statements, or none.

@@ -11,7 +11,7 @@ use quick_cache::{Equivalent, Weighter};
 use tokio::sync::watch;
 
 use crate::audit::Journal;
-use crate::pipeline::{Plan, Refusal};
+use crate::pipeline::{Plan, Refusal, Template};
 use crate::rules::PolicySet;
 use crate::upstream::Address;
 use crate::upstream::catalogs::Catalogs;
@@ -124,11 +124,29 @@ impl Weighter<Key, Verdict> for ByText {
     }
 }
 
-/// Answers of the core, kept by text and everything else they depend on.
+/// What is known of the texts of one shape.
+#[derive(Clone)]
+pub enum Known {
+    /// One was examined.
+    Once,
+    /// All have this plan, with their constants.
+    Template(Arc<Template>),
+    /// Their plans depend on their constants.
+    Never,
+}
+
+impl Weighter<Key, Known> for ByText {
+    fn weight(&self, key: &Key, _: &Known) -> u64 {
+        key.text.len() as u64 + 1024
+    }
+}
+
+/// Answers of the core, kept by text and everything else they depend on, and plans of shapes.
 pub struct Plans {
     cache: Cache<Key, Verdict, ByText>,
     hits: AtomicU64,
     misses: AtomicU64,
+    shapes: Cache<Key, Known, ByText>,
 }
 
 /// So many bytes of texts, counted roughly, are kept.
@@ -142,6 +160,7 @@ impl Default for Plans {
             cache: Cache::with_weighter(8192, CACHE_BYTES, ByText),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            shapes: Cache::with_weighter(8192, CACHE_BYTES, ByText),
         }
     }
 }
@@ -173,13 +192,21 @@ impl Plans {
     /// Keeps an answer.
     pub fn insert(&self, text: &str, ground: Ground, verdict: Verdict) {
         if text.len() <= LONGEST {
-            self.cache.insert(
-                Key {
-                    text: text.into(),
-                    ground,
-                },
-                verdict,
-            );
+            let text = text.into();
+            self.cache.insert(Key { text, ground }, verdict);
+        }
+    }
+
+    /// What is known of a shape.
+    pub fn of_shape(&self, shape: &str, ground: &Ground) -> Option<Known> {
+        self.shapes.get(&Asked { text: shape, ground })
+    }
+
+    /// Keeps what is known of a shape.
+    pub fn learn(&self, shape: &str, ground: Ground, known: Known) {
+        if shape.len() <= LONGEST {
+            let text = shape.into();
+            self.shapes.insert(Key { text, ground }, known);
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod relations;
 pub mod resolve;
 pub mod second;
 pub mod setting;
+pub mod shape;
 mod tags;
 
 pub use command::{Command, ConfigCall, ConfigValue, CursorName, DiscardTarget, TransactionCommand};
@@ -38,6 +39,22 @@ impl PositionMap {
     /// From edits in ascending order.
     pub fn new(edits: Vec<(usize, usize, usize, usize)>) -> Self {
         Self { edits }
+    }
+
+    /// The same edits of a text and an outgoing text whose bytes have moved.
+    #[must_use]
+    pub fn shifted(&self, outgoing: impl Fn(usize) -> usize, source: impl Fn(usize) -> usize) -> Self {
+        let moved = |&(out_start, out_end, src_start, src_end): &(usize, usize, usize, usize)| {
+            (
+                outgoing(out_start),
+                outgoing(out_end),
+                source(src_start),
+                source(src_end),
+            )
+        };
+        Self {
+            edits: self.edits.iter().map(moved).collect(),
+        }
     }
 
     /// The byte offset in the source of a byte offset in the outgoing text; inside an edit, the

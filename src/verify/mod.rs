@@ -8,6 +8,7 @@
 mod apply;
 mod fragment;
 mod outermost;
+mod template;
 
 use pg_query::protobuf as pb;
 
@@ -16,6 +17,8 @@ use crate::sql::ParsedStatement;
 use crate::sql::grammar::{Edit as _, Unknown};
 use crate::sql::parsed::{MarkEmpty, raw_parse};
 use crate::sql::relations;
+
+pub use template::{Filled, Template};
 
 /// A text that the gate let pass. Not `Clone`, no public constructor: what holds one holds proof.
 #[derive(Debug)]

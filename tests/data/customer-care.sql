@@ -237,7 +237,8 @@ VALUES
   (12, 6, 'service_improvement', 'refused', now() - interval '2 years', NULL),
   (13, 7, 'research', 'given', now() - interval '2 years', now() - interval '1 year'),
   (14, 7, 'marketing', 'given', now() - interval '2 years', now() - interval '1 year'),
-  (15, 7, 'third_party', 'refused', now() - interval '2 years', NULL);
+  (15, 7, 'third_party', 'refused', now() - interval '2 years', NULL),
+  (16, 6, 'fraud', 'refused', now() - interval '2 years', NULL);
 
 INSERT INTO care.consents (consent_id, customer_id, purpose, status, recorded_at, expires_at)
 SELECT 20 + row_number() OVER (ORDER BY c.customer_id, p.n), c.customer_id, p.purpose,

@@ -15,17 +15,25 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'support'))
 import cases  # noqa: E402
 from stack import Score, Stack  # noqa: E402
 
-KEYS = {'name', 'sql', 'must-see', 'must-not-see', 'flags', 'db', 'role', 'purpose', 'subject', 'reason'}
+DECLARED = ('purpose', 'subject', 'reason', 'actor')
+KEYS = {'name', 'sql', 'must-see', 'must-not-see', 'audit', 'flags', 'db', 'role', *DECLARED}
 FLAGS = {'fails', 'same-as-direct'}
 
 
+def check(path, case):
+    unknown = (set(case) - KEYS) | (case['flags'] - FLAGS)
+    if unknown:
+        sys.exit(f'{path}: case {case["name"]}: unknown {unknown}')
+
+
 def options(case):
-    settings = [f'-c pgpurpose.{k}={case[k]}' for k in ('purpose', 'subject', 'reason') if k in case]
+    settings = [f'-c pgpurpose.{k}={case[k]}' for k in DECLARED if k in case]
     return {'PGOPTIONS': ' '.join(settings)} if settings else {}
 
 
 def verdict(stack, case):
     """What is wrong with a case; empty if nothing."""
+    start = stack.audit_size()
     text = stack.psql(stack.proxy, case['role'], case.get('db', 'care'), case['sql'], env=options(case))
     wrong = []
     failed = re.search(r'ERROR:|FATAL:|connection to server|server closed', text)
@@ -35,6 +43,7 @@ def verdict(stack, case):
         wrong.append('no error')
     wrong += [f'does not show {p}' for p in case['must-see'] if not re.search(p, text, re.M)]
     wrong += [f'shows {p}' for p in case['must-not-see'] if re.search(p, text, re.M)]
+    wrong += [f'leaves no record {p}' for p in case['audit'] if not stack.has_record(p, start)]
     if 'same-as-direct' in case['flags']:
         direct = stack.psql(stack.upstream, case['role'], case.get('db', 'care'), case['sql'])
         if direct != text:
@@ -52,9 +61,7 @@ def main():
     with Stack(o.bin) as stack:
         for path in o.cases or [f'{HERE}/cases.sql', f'{HERE}/promises.sql']:
             for case in cases.read(path):
-                unknown = (set(case) - KEYS) | (case['flags'] - FLAGS)
-                if unknown:
-                    sys.exit(f'{path}: case {case["name"]}: unknown {unknown}')
+                check(path, case)
                 if not o.only or case['name'] in o.only:
                     why = verdict(stack, case)
                     score.add(case['name'], not why, why)

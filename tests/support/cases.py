@@ -9,12 +9,12 @@ def read(path):
         header = re.match(r'-- case: (.*?)\s*$', line)
         if header:
             name, *fields = re.split(r' \| (?=[\w-]+(?:: |$| \|))', header.group(1))
-            current = {'name': name, 'sql': '', 'must-see': [], 'must-not-see': [], 'flags': set()}
+            current = {'name': name, 'sql': '', 'must-see': [], 'must-not-see': [], 'audit': [], 'flags': set()}
             for field in fields:
                 key, colon, value = field.partition(': ')
                 if not colon:
                     current['flags'].add(key)
-                elif key in ('must-see', 'must-not-see'):
+                elif key in ('must-see', 'must-not-see', 'audit'):
                     current[key].append(value)
                 else:
                     current[key] = value

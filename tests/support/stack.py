@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DATA = f'{ROOT}/tests/data'
@@ -93,6 +94,19 @@ class Stack:
                 return
         sys.exit(f'the proxy did not start: {open(self.log, errors="replace").read()[-2000:]}')
 
+    def audit_size(self):
+        return os.path.getsize(self.audit)
+
+    def records(self, start=0):
+        """The lines of the audit log from a byte on."""
+        with open(self.audit, encoding='utf8') as file:
+            file.seek(start)
+            return file.read().splitlines()
+
+    def has_record(self, pattern, start):
+        """Whether the audit log has, or soon gets, a line like this behind that byte."""
+        return until(lambda: any(re.search(pattern, line) for line in self.records(start)), 5)
+
     def load(self, database, name):
         # psql reads the file itself, so that its own commands (\c, \set) work.
         r = subprocess.run(['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', '127.0.0.1', '-p', str(self.upstream),
@@ -110,6 +124,16 @@ class Stack:
         if check and ('ERROR' in text or r.returncode):
             sys.exit(f'{sql[:60]}: {text}')
         return text
+
+
+def until(condition, seconds=10):
+    """Waits for a condition; whether it came true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 class Score:

@@ -123,16 +123,18 @@ fn all_other_events() {
                 before: None,
                 after: stamp(),
                 changes: vec![CellChange {
-                    purpose: "care".into(),
+                    purpose: Some("care".into()),
                     role: None,
-                    column: "care.customers.email".into(),
-                    before: Some("hidden".into()),
-                    after: Some("email".into()),
+                    what: "column",
+                    name: Some("care.customers.email".into()),
+                    before: "hidden".into(),
+                    after: "email".into(),
+                    sees_more: true,
                 }],
             },
             concat!(
                 r#""database":"care","before":null,"policy":{"revision":"2026-11-24","sha256":"00ff"},"changes_total":1,"#,
-                r#""changes":[{"purpose":"care","role":null,"column":"care.customers.email","before":"hidden","after":"email"}]"#
+                r#""changes":[{"purpose":"care","role":null,"what":"column","name":"care.customers.email","before":"hidden","after":"email","sees_more":true}]"#
             ),
         ),
         (
