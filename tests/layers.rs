@@ -52,7 +52,7 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ),
     (
         "admin",
-        &["catalog", "policy", "rules", "sql", "audit", "upstream", "session"],
+        &["catalog", "policy", "rules", "sql", "audit", "upstream", "session", "pages"],
     ),
     (
         "cli",

@@ -4,6 +4,5 @@
 pub mod chart;
 pub mod entry;
 pub mod gap;
-pub mod heat;
 pub mod reason;
 pub mod words;
