@@ -52,7 +52,9 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ),
     (
         "admin",
-        &["catalog", "policy", "rules", "sql", "audit", "upstream", "session", "pages"],
+        &[
+            "catalog", "policy", "rules", "sql", "audit", "upstream", "session", "pages",
+        ],
     ),
     (
         "cli",

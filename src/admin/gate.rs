@@ -139,8 +139,13 @@ fn cookie(id: &str, seconds: u64) -> String {
 }
 
 fn session_id(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|v| v.to_str().ok());
-    let mut pairs = cookies.flat_map(|v| v.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .into_iter()
+        .filter_map(|v| v.to_str().ok());
+    let mut pairs = cookies
+        .flat_map(|v| v.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, id)| id)
 }
 
@@ -171,7 +176,10 @@ mod tests {
         let gate = Gate::new("right");
         for wrong in ["", "wrong", "righ", "right1"] {
             assert!(gate.log_in(wrong).is_none());
-            assert_eq!(gate.visitor(&headers(&[("authorization", &format!("Bearer {wrong}"))])), None);
+            assert_eq!(
+                gate.visitor(&headers(&[("authorization", &format!("Bearer {wrong}"))])),
+                None
+            );
         }
         assert!(gate.visitor(&headers(&[("authorization", "Bearer right")])).is_some());
         let set = gate.log_in("right\n").unwrap();
@@ -189,7 +197,10 @@ mod tests {
     #[test]
     fn forms_of_others_and_other_names_are_told() {
         assert!(is_own_form(&headers(&[("host", "a:1"), ("origin", "http://a:1")])));
-        assert!(is_own_form(&headers(&[("host", "a:1"), ("sec-fetch-site", "same-origin")])));
+        assert!(is_own_form(&headers(&[
+            ("host", "a:1"),
+            ("sec-fetch-site", "same-origin")
+        ])));
         for foreign in [
             [("host", "a:1"), ("origin", "http://b:1")],
             [("host", "a:1"), ("origin", "null")],

@@ -40,9 +40,19 @@ fn statements(page: &mut Page, shared: &Shared) {
     for (code, count) in counts.codes() {
         page.sample("pgpurpose_refusals_total", &[("code", code)], count);
     }
-    page.one("pgpurpose_statements_failed_total", "counter", "Statements that ended with an error.", counts.failed.get());
+    page.one(
+        "pgpurpose_statements_failed_total",
+        "counter",
+        "Statements that ended with an error.",
+        counts.failed.get(),
+    );
     page.one("pgpurpose_rows_total", "counter", "Rows that left.", counts.rows.get());
-    page.one("pgpurpose_sent_bytes_total", "counter", "Bytes of rows that left.", counts.bytes.get());
+    page.one(
+        "pgpurpose_sent_bytes_total",
+        "counter",
+        "Bytes of rows that left.",
+        counts.bytes.get(),
+    );
     let name = "pgpurpose_statement_duration_seconds";
     page.head(name, "histogram", "From a statement's arrival to its completion.");
     let mut below = 0;
@@ -60,10 +70,19 @@ fn statements(page: &mut Page, shared: &Shared) {
 
 fn sessions(page: &mut Page, shared: &Shared) {
     let counts = shared.journal.counts();
-    page.one("pgpurpose_sessions", "gauge", "Sessions that are logged in.", counts.sessions());
+    page.one(
+        "pgpurpose_sessions",
+        "gauge",
+        "Sessions that are logged in.",
+        counts.sessions(),
+    );
     page.head("pgpurpose_logins_total", "counter", "Logins, let in or not.");
     page.sample("pgpurpose_logins_total", &[("result", "accepted")], counts.logins.get());
-    page.sample("pgpurpose_logins_total", &[("result", "refused")], counts.logins_refused.get());
+    page.sample(
+        "pgpurpose_logins_total",
+        &[("result", "refused")],
+        counts.logins_refused.get(),
+    );
     page.one(
         "pgpurpose_break_glass_total",
         "counter",
@@ -85,16 +104,30 @@ fn core(page: &mut Page, shared: &Shared) {
         "Texts that the core read; the others were answered by the cache of plans.",
         EXAMINED.load(Ordering::Relaxed),
     );
-    page.head("pgpurpose_plan_cache_lookups_total", "counter", "Look-ups in the cache of plans.");
+    page.head(
+        "pgpurpose_plan_cache_lookups_total",
+        "counter",
+        "Look-ups in the cache of plans.",
+    );
     let (hits, misses) = shared.plans.lookups();
     page.sample("pgpurpose_plan_cache_lookups_total", &[("result", "hit")], hits);
     page.sample("pgpurpose_plan_cache_lookups_total", &[("result", "miss")], misses);
-    page.one("pgpurpose_plan_cache_entries", "gauge", "Plans that are kept.", shared.plans.len());
+    page.one(
+        "pgpurpose_plan_cache_entries",
+        "gauge",
+        "Plans that are kept.",
+        shared.plans.len(),
+    );
 }
 
 fn audit(page: &mut Page, shared: &Shared) {
     let counts = shared.journal.counts();
-    page.one("pgpurpose_audit_lag_records", "gauge", "Records that wait to be written.", shared.journal.lag());
+    page.one(
+        "pgpurpose_audit_lag_records",
+        "gauge",
+        "Records that wait to be written.",
+        shared.journal.lag(),
+    );
     page.one(
         "pgpurpose_audit_available",
         "gauge",
@@ -112,7 +145,11 @@ fn audit(page: &mut Page, shared: &Shared) {
 fn rules(page: &mut Page, shared: &Shared) {
     let counts = shared.journal.counts();
     let rules = shared.rules.load();
-    page.head("pgpurpose_rules_info", "gauge", "The rules in force: SHA-256 of the files, revision, database.");
+    page.head(
+        "pgpurpose_rules_info",
+        "gauge",
+        "The rules in force: SHA-256 of the files, revision, database.",
+    );
     for (database, policy) in rules.set.policies() {
         let labels = [
             ("sha256", rules.set.sha256()),
@@ -122,8 +159,16 @@ fn rules(page: &mut Page, shared: &Shared) {
         page.sample("pgpurpose_rules_info", &labels, 1);
     }
     page.head("pgpurpose_rules_reloads_total", "counter", "Reloads of the rules.");
-    page.sample("pgpurpose_rules_reloads_total", &[("result", "accepted")], counts.reloads.get());
-    page.sample("pgpurpose_rules_reloads_total", &[("result", "failed")], counts.reloads_failed.get());
+    page.sample(
+        "pgpurpose_rules_reloads_total",
+        &[("result", "accepted")],
+        counts.reloads.get(),
+    );
+    page.sample(
+        "pgpurpose_rules_reloads_total",
+        &[("result", "failed")],
+        counts.reloads_failed.get(),
+    );
     page.head("pgpurpose_build_info", "gauge", "The program.");
     page.sample("pgpurpose_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
 }
@@ -147,7 +192,10 @@ impl Page {
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(key, value)| format!("{key}=\"{}\"", escaped(value)))
+            .collect();
         let _ = match labels.as_slice() {
             [] => writeln!(self.0, "{name} {value}"),
             labels => writeln!(self.0, "{name}{{{}}} {value}", labels.join(",")),
@@ -173,6 +221,9 @@ mod tests {
             page.0,
             "# HELP a_total Help.\n# TYPE a_total counter\na_total 3\nb{x=\"q\\\"\\\\\\n\",y=\"\"} 1.25\n"
         );
-        assert_eq!((seconds(100), seconds(30_000_000), seconds(0)), ("0.0001".into(), "30".into(), "0".into()));
+        assert_eq!(
+            (seconds(100), seconds(30_000_000), seconds(0)),
+            ("0.0001".into(), "30".into(), "0".into())
+        );
     }
 }

@@ -107,9 +107,18 @@ fn router(face: Arc<Face>) -> Router {
     Router::new()
         .merge(inside)
         .route("/login", get(login).post(log_in))
-        .route("/assets/style.css", get(|| asset("text/css; charset=utf-8", include_str!("assets/style.css"))))
-        .route("/assets/page.js", get(|| asset("text/javascript; charset=utf-8", include_str!("assets/page.js"))))
-        .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("assets/icon.svg"))))
+        .route(
+            "/assets/style.css",
+            get(|| asset("text/css; charset=utf-8", include_str!("assets/style.css"))),
+        )
+        .route(
+            "/assets/page.js",
+            get(|| asset("text/javascript; charset=utf-8", include_str!("assets/page.js"))),
+        )
+        .route(
+            "/assets/icon.svg",
+            get(|| asset("image/svg+xml", include_str!("assets/icon.svg"))),
+        )
         .route("/healthz", get(probe::alive))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
@@ -136,12 +145,20 @@ async fn guard(State(face): State<Arc<Face>>, request: Request, next: Next) -> R
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "same-origin"),
-        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (
+            header::HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            header::HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -201,10 +218,20 @@ async fn list(State(face): State<Arc<Face>>, headers: HeaderMap, Query(parameter
         Ok(html) => html,
         Err(failure) => return failure.into_response(),
     };
-    let tag: String = Sha256::digest(html.as_bytes()).iter().take(12).map(|b| format!("{b:02x}")).collect();
+    let tag: String = Sha256::digest(html.as_bytes())
+        .iter()
+        .take(12)
+        .map(|b| format!("{b:02x}"))
+        .collect();
     let tag = format!("\"{tag}\"");
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let status = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let status = if known {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    };
     let body = if known { String::new() } else { html };
     (status, [(header::ETAG, tag)], Html(body)).into_response()
 }
@@ -221,7 +248,10 @@ async fn made(
 }
 
 async fn login(Query(parameters): Parameters) -> Response {
-    let next = parameters.iter().find(|(key, _)| key == "next").map_or("/", |(_, v)| v.as_str());
+    let next = parameters
+        .iter()
+        .find(|(key, _)| key == "next")
+        .map_or("/", |(_, v)| v.as_str());
     pages::login(own_path(next), false).map_or_else(Failure::into_response, |html| Html(html).into_response())
 }
 
@@ -233,7 +263,11 @@ struct Login {
     next: String,
 }
 
-async fn log_in(State(face): State<Arc<Face>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, Form(form): Form<Login>) -> Response {
+async fn log_in(
+    State(face): State<Arc<Face>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Form(form): Form<Login>,
+) -> Response {
     let next = own_path(&form.next);
     match face.gate.log_in(&form.token) {
         Some(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response(),
@@ -242,7 +276,9 @@ async fn log_in(State(face): State<Arc<Face>>, ConnectInfo(peer): ConnectInfo<So
             // Whoever tries tokens tries few.
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;
             let html = pages::login(next, true);
-            html.map_or_else(Failure::into_response, |html| (StatusCode::UNAUTHORIZED, Html(html)).into_response())
+            html.map_or_else(Failure::into_response, |html| {
+                (StatusCode::UNAUTHORIZED, Html(html)).into_response()
+            })
         }
     }
 }
@@ -262,7 +298,11 @@ async fn log_out(
     if !visitor.sent(&form.csrf) {
         return problem(StatusCode::FORBIDDEN, "This form is not of your session.");
     }
-    ([(header::SET_COOKIE, face.gate.log_out(&headers))], Redirect::to("/login")).into_response()
+    (
+        [(header::SET_COOKIE, face.gate.log_out(&headers))],
+        Redirect::to("/login"),
+    )
+        .into_response()
 }
 
 /// A path of this page, or its first one.
@@ -280,7 +320,11 @@ async fn metrics(State(face): State<Arc<Face>>, headers: HeaderMap) -> Response 
     if !face.loopback && face.gate.visitor(&headers).is_none() {
         return problem(StatusCode::UNAUTHORIZED, "Send the token as Authorization: Bearer.");
     }
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&face.shared)).into_response()
+    (
+        [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)],
+        metrics::text(&face.shared),
+    )
+        .into_response()
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> Response {
@@ -299,9 +343,15 @@ impl IntoResponse for Failure {
             Self::NotFound(what) => problem(StatusCode::NOT_FOUND, what),
             Self::Unreadable(error) => {
                 tracing::error!(%error, "the audit cannot be read");
-                problem(StatusCode::INTERNAL_SERVER_ERROR, "The audit files cannot be read. The program's log says why.")
+                problem(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "The audit files cannot be read. The program's log says why.",
+                )
             }
-            Self::Fault => problem(StatusCode::INTERNAL_SERVER_ERROR, "This page could not be made: a fault of ours."),
+            Self::Fault => problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "This page could not be made: a fault of ours.",
+            ),
         }
     }
 }

@@ -25,9 +25,9 @@ use super::question::{Period, Question};
 use super::report::Report;
 use super::view::{chart, words};
 
+pub use changes::changes;
 pub use event::event;
 pub use events::{events, list};
-pub use changes::changes;
 pub use gaps::gaps;
 pub use log::log;
 pub use overview::overview;
@@ -106,7 +106,11 @@ impl Frame {
             since: question.since.clone(),
             revision: revisions.join(", "),
             unavailable: !face.shared.journal.is_available(),
-            glass: if open > 0 { words::counted(open, "break-glass use") } else { String::new() },
+            glass: if open > 0 {
+                words::counted(open, "break-glass use")
+            } else {
+                String::new()
+            },
         }
     }
 
@@ -176,7 +180,9 @@ fn is_glass(rules: &Rules, purpose: &str) -> bool {
 
 /// The purpose's title, in whichever database's rules it is.
 fn title(set: &PolicySet, purpose: &str) -> String {
-    let mut titles = set.policies().filter_map(|(_, policy)| policy.purposes.get(purpose)?.title.clone());
+    let mut titles = set
+        .policies()
+        .filter_map(|(_, policy)| policy.purposes.get(purpose)?.title.clone());
     titles.next().unwrap_or_default()
 }
 

@@ -27,7 +27,11 @@ pub async fn ready(shared: &Shared) -> Response {
         ("serving", serving, "it is about to end"),
         ("rules", rules, "there are none in force"),
         ("audit", audit, "it cannot be written: statements are refused"),
-        ("upstream", matches!(upstream, Ok(Ok(()))), "the database server cannot be reached"),
+        (
+            "upstream",
+            matches!(upstream, Ok(Ok(()))),
+            "the database server cannot be reached",
+        ),
     ];
     let lines = checks.iter().map(|(what, holds, why)| match holds {
         true => format!("{what}: ok\n"),

@@ -122,8 +122,16 @@ impl Question {
 
     /// The address of `path` with these filters and some others instead; an empty value takes one away.
     pub fn link(&self, path: &str, other: &[(&str, &str)]) -> String {
-        let own = |key: &str| if key == "since" { self.since.as_str() } else { self.get(key) };
-        let keys = std::iter::once("since").chain(KEYS.iter().map(|(key, _)| *key)).chain(["before"]);
+        let own = |key: &str| {
+            if key == "since" {
+                self.since.as_str()
+            } else {
+                self.get(key)
+            }
+        };
+        let keys = std::iter::once("since")
+            .chain(KEYS.iter().map(|(key, _)| *key))
+            .chain(["before"]);
         let parts = keys.filter_map(|key| {
             let other = other.iter().find(|(k, _)| *k == key).map(|(_, v)| *v);
             let value = other.unwrap_or_else(|| own(key));
@@ -193,8 +201,16 @@ mod tests {
 
     #[test]
     fn links_keep_what_is_set_and_change_one_thing() {
-        let question = asked(&[("role", "a&b=c\"<>"), ("nonsense", "1"), ("purpose", ""), ("before", "7")]);
-        assert_eq!(question.link("/events", &[]), "/events?since=24h&role=a%26b%3Dc%22%3C%3E");
+        let question = asked(&[
+            ("role", "a&b=c\"<>"),
+            ("nonsense", "1"),
+            ("purpose", ""),
+            ("before", "7"),
+        ]);
+        assert_eq!(
+            question.link("/events", &[]),
+            "/events?since=24h&role=a%26b%3Dc%22%3C%3E"
+        );
         assert_eq!(
             question.link("/events", &[("role", ""), ("code", "x")]),
             "/events?since=24h&code=x"
@@ -214,6 +230,9 @@ mod tests {
         ] {
             assert_eq!(asked(&[("since", since)]).filter(now).since.as_deref(), expected);
         }
-        assert_eq!(asked(&[]).filter(now).since.as_deref(), Some("2026-11-23T12:00:00.000000Z"));
+        assert_eq!(
+            asked(&[]).filter(now).since.as_deref(),
+            Some("2026-11-23T12:00:00.000000Z")
+        );
     }
 }

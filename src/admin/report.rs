@@ -234,7 +234,11 @@ struct Html<'r> {
 impl Report {
     /// Of what was counted in a period, which is given in words.
     pub fn new(tally: &Tally, set: Option<&PolicySet>, period: String, now: OffsetDateTime) -> Self {
-        let policies: Vec<&Policy> = set.iter().flat_map(|set| set.policies()).map(|(_, p)| p.as_ref()).collect();
+        let policies: Vec<&Policy> = set
+            .iter()
+            .flat_map(|set| set.policies())
+            .map(|(_, p)| p.as_ref())
+            .collect();
         let all = &tally.all;
         let (step, spans) = tally.over_time(60);
         let mut revisions: Vec<&str> = policies.iter().map(|p| p.revision.as_str()).collect();
@@ -256,8 +260,15 @@ impl Report {
             statements: all.outcomes.total(),
             rows: all.rows,
             logins: (tally.logins.total() - refused, refused),
-            purposes: purposes.into_iter().map(|(name, account)| activity(name, account, &policies)).collect(),
-            actors: actors.into_iter().take(200).map(|((role, actor), a)| of_actor(role, actor, a)).collect(),
+            purposes: purposes
+                .into_iter()
+                .map(|(name, account)| activity(name, account, &policies))
+                .collect(),
+            actors: actors
+                .into_iter()
+                .take(200)
+                .map(|((role, actor), a)| of_actor(role, actor, a))
+                .collect(),
             refusals: refusals(tally),
             gaps: gaps(tally),
             break_glass: tally.break_glass.iter().map(glass).collect(),
@@ -317,7 +328,10 @@ fn counted(names: Vec<(&str, u64)>) -> Vec<Counted> {
 }
 
 fn outcomes(account: &Account) -> Vec<Counted> {
-    let some = OUTCOMES.into_iter().zip(account.outcomes.0).filter(|(_, count)| *count > 0);
+    let some = OUTCOMES
+        .into_iter()
+        .zip(account.outcomes.0)
+        .filter(|(_, count)| *count > 0);
     counted(some.collect())
 }
 
@@ -344,11 +358,18 @@ fn activity(name: &str, account: &Account, policies: &[&Policy]) -> Activity {
             conditions.push("prohibited".to_owned());
         }
     }
-    let limits = policies.iter().flat_map(|policy| policy.tables.values()).filter_map(|table| {
-        let retention = table.retention.as_ref()?;
-        let applies = retention.purposes.is_empty() || retention.purposes.iter().any(|of| crate::audit::query::is_within(name, of));
-        applies.then(|| format!("{}: {}", table.name, retention.keep))
-    });
+    let limits = policies
+        .iter()
+        .flat_map(|policy| policy.tables.values())
+        .filter_map(|table| {
+            let retention = table.retention.as_ref()?;
+            let applies = retention.purposes.is_empty()
+                || retention
+                    .purposes
+                    .iter()
+                    .any(|of| crate::audit::query::is_within(name, of));
+            applies.then(|| format!("{}: {}", table.name, retention.keep))
+        });
     Activity {
         purpose: words::visible(name),
         title: rule.and_then(|rule| rule.title.clone()).unwrap_or_default(),
@@ -401,7 +422,9 @@ fn recipient(name: &str, policies: &[&Policy]) -> String {
     parts.extend(rule.region.as_ref().map(|region| format!("region {region}")));
     parts.extend(rule.assurances.iter().map(|assurance| {
         let kind = assurance_words(assurance.kind);
-        assurance.expires.map_or_else(|| kind.to_owned(), |day| format!("{kind} until {day}"))
+        assurance
+            .expires
+            .map_or_else(|| kind.to_owned(), |day| format!("{kind} until {day}"))
     }));
     parts.join(", ")
 }
@@ -451,7 +474,13 @@ fn gaps(tally: &Tally) -> Vec<Gap> {
     let each = tally.gaps.iter().map(|(name, used)| Gap {
         name: words::visible(name),
         count: used.count,
-        roles: used.roles.by_count().iter().map(|(role, _)| words::visible(role)).collect::<Vec<_>>().join(", "),
+        roles: used
+            .roles
+            .by_count()
+            .iter()
+            .map(|(role, _)| words::visible(role))
+            .collect::<Vec<_>>()
+            .join(", "),
         last: words::time(&used.last),
     });
     each.collect()

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
 
+use crate::audit::WrittenRecord;
 use crate::audit::needles::{Needles, completes, time_of};
 use crate::audit::query::{Filter, Found, Record, Sink, Skipped, query};
 use crate::audit::reader::{self, Summary};
 use crate::audit::tally::Tally;
-use crate::audit::WrittenRecord;
 
 /// So many bytes of lines are kept.
 const WINDOW_BYTES: usize = 16 << 20;
@@ -140,7 +140,9 @@ impl Store {
         window.bytes += line.len();
         window.lines.push_back((seq, line.into()));
         while window.bytes > WINDOW_BYTES {
-            let Some((_, line)) = window.lines.pop_front() else { break };
+            let Some((_, line)) = window.lines.pop_front() else {
+                break;
+            };
             window.bytes -= line.len();
         }
     }
@@ -248,7 +250,12 @@ impl Store {
         let mut faults = Vec::new();
         let summary = reader::verify(&files, &[], |finding| {
             if faults.len() < 20 {
-                let name = finding.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let name = finding
+                    .file
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
                 faults.push(format!("{name}:{}: {}", finding.line, finding.fault));
             }
         })?;
@@ -284,7 +291,10 @@ fn seq_of(line: &str) -> Option<u64> {
 
 /// Looks backward through the window. `None`: it does not reach back far enough to tell.
 fn newest_of(lines: &[(u64, Arc<str>)], filter: &Filter, most: usize, before: Option<u64>) -> Option<Listed> {
-    if lines.first().is_none_or(|(first, _)| before.is_some_and(|before| before <= *first)) {
+    if lines
+        .first()
+        .is_none_or(|(first, _)| before.is_some_and(|before| before <= *first))
+    {
         return None;
     }
     let needles = Needles::of(filter);
@@ -294,7 +304,11 @@ fn newest_of(lines: &[(u64, Arc<str>)], filter: &Filter, most: usize, before: Op
         if let Some(of) = completes(line) {
             completions.insert(of, line);
         }
-        if filter.since.as_deref().is_some_and(|since| time_of(line).is_some_and(|time| time < since)) {
+        if filter
+            .since
+            .as_deref()
+            .is_some_and(|since| time_of(line).is_some_and(|time| time < since))
+        {
             return Some(listed);
         }
         let is_one = before.is_none_or(|before| *seq < before)
@@ -423,7 +437,10 @@ mod tests {
         }
         store.push(9, "again");
         let window = lock(&store.window);
-        assert_eq!(window.lines.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [6, 7, 8, 9]);
+        assert_eq!(
+            window.lines.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(),
+            [6, 7, 8, 9]
+        );
         assert!(window.bytes <= WINDOW_BYTES);
         std::fs::remove_file(path).unwrap();
     }

@@ -83,7 +83,10 @@ pub struct Counts {
 
 impl Counts {
     pub(super) fn statement(&self, event: &StatementEvent) {
-        if let Some(index) = event.facts.code.and_then(|code| Code::ALL.iter().position(|c| *c == code))
+        if let Some(index) = event
+            .facts
+            .code
+            .and_then(|code| Code::ALL.iter().position(|c| *c == code))
             && let Some(counter) = self.codes.get(index)
         {
             counter.add(1);
@@ -174,7 +177,10 @@ impl Counts {
 
     /// Refusals and gaps by code.
     pub fn codes(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let counted = Code::ALL.iter().zip(&self.codes).map(|(code, counter)| (code.as_str(), counter.get()));
+        let counted = Code::ALL
+            .iter()
+            .zip(&self.codes)
+            .map(|(code, counter)| (code.as_str(), counter.get()));
         counted.filter(|(_, count)| *count > 0)
     }
 

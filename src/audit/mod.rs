@@ -35,8 +35,8 @@ pub use event::{
     SubjectHash, timestamp,
 };
 pub use feed::WrittenRecord;
-pub use moment::moment as moment_at;
 pub use journal::{Durability, Journal, JournalConfig};
+pub use moment::moment as moment_at;
 pub use queue::{AuditUnavailable, Ticket};
 
 /// A verified text of which the journal knows. Not `Clone`, no public constructor: what holds one

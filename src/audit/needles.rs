@@ -77,7 +77,8 @@ fn plain(text: &Option<String>) -> Option<&str> {
 
 /// The text of a key that stands among the first of a record: `time`, `event`.
 fn early<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    let head = line.get(..line.floor_char_boundary(160))?;
+    // Of a character that stands across the end, all is left out.
+    let head = (156..=160).rev().find_map(|end| line.get(..end.min(line.len())))?;
     let from = head.find(key)? + key.len();
     let rest = line.get(from..)?;
     rest.get(..rest.find('"')?)

@@ -124,7 +124,9 @@ impl Queue {
 
     /// How many events are queued or being written.
     pub(super) fn lag(&self) -> u64 {
-        lock(&self.inner).last.saturating_sub(self.settled.load(Ordering::Relaxed))
+        lock(&self.inner)
+            .last
+            .saturating_sub(self.settled.load(Ordering::Relaxed))
     }
 
     /// Queues what must be written before something happens.

@@ -64,7 +64,11 @@ impl Names {
 
 /// The place of a key, or of all others where there are too many.
 fn slot<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> &'m mut V {
-    let key = if map.len() < MOST_KEYS || map.contains_key(key) { key } else { OTHERS };
+    let key = if map.len() < MOST_KEYS || map.contains_key(key) {
+        key
+    } else {
+        OTHERS
+    };
     map.entry(key.to_owned()).or_default()
 }
 
@@ -282,7 +286,23 @@ impl Tally {
         else {
             return (1, Vec::new());
         };
-        let steps = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2 * 1440, 7 * 1440, 28 * 1440];
+        let steps = [
+            1,
+            2,
+            5,
+            10,
+            15,
+            30,
+            60,
+            120,
+            180,
+            360,
+            720,
+            1440,
+            2 * 1440,
+            7 * 1440,
+            28 * 1440,
+        ];
         let most = i64::try_from(most.max(1)).unwrap_or(i64::MAX);
         let fits = |step: &i64| last.div_euclid(*step) - first.div_euclid(*step) < most;
         let step = steps.into_iter().find(fits).unwrap_or(365 * 1440);
@@ -345,8 +365,18 @@ impl Account {
 
     /// Categories of which something was released, with how many uses of that kind, the most used first.
     pub fn released(&self) -> Vec<(&str, u64)> {
-        let count = |forms: &Names| forms.0.iter().filter(|(form, _)| is_released(form)).map(|(_, n)| n).sum();
-        let all = self.categories.iter().map(|(name, forms)| (name.as_str(), count(forms)));
+        let count = |forms: &Names| {
+            forms
+                .0
+                .iter()
+                .filter(|(form, _)| is_released(form))
+                .map(|(_, n)| n)
+                .sum()
+        };
+        let all = self
+            .categories
+            .iter()
+            .map(|(name, forms)| (name.as_str(), count(forms)));
         let mut some: Vec<(&str, u64)> = all.filter(|(_, count)| *count > 0).collect();
         some.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         some

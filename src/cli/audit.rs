@@ -1,6 +1,7 @@
 //! `pgpurpose audit`: whether the audit holds, and what is in it.
 
 mod query;
+mod report;
 mod show;
 mod verify;
 
@@ -19,11 +20,14 @@ enum Command {
     Verify(verify::Args),
     /// Search events
     Query(Box<query::Args>),
+    /// Report what was done for each purpose, as in a record of processing activities (GDPR Art. 30)
+    Report(report::Args),
 }
 
 pub(super) fn run(args: &Args) -> Exit {
     match &args.command {
         Command::Verify(args) => verify::run(args),
         Command::Query(args) => query::run(args),
+        Command::Report(args) => report::run(args),
     }
 }

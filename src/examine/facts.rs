@@ -1,7 +1,7 @@
 //! What the audit says of a statement, planned or refused, and refusals as values.
 
-use crate::pipeline::{Facts, FieldUse, Outcome, PlannedStatement, Position, Refusal};
 use crate::catalog::Relation;
+use crate::pipeline::{Facts, FieldUse, Outcome, PlannedStatement, Position, Refusal};
 use crate::policy::{Code, ColumnDecision, Denial};
 use crate::rewrite::plan::Planned;
 use crate::rewrite::released::{Decided, Gap, entry_of};
@@ -132,11 +132,19 @@ impl Examination<'_> {
     /// Relations that no rule speaks of, views read through.
     pub(super) fn unclassified(&self, resolved: &Resolved) -> Vec<String> {
         let (policy, catalog) = (self.context.policy, self.context.catalog);
-        let read = resolved.relations.iter().filter(|r| !resolved.views.contains_key(&r.oid));
+        let read = resolved
+            .relations
+            .iter()
+            .filter(|r| !resolved.views.contains_key(&r.oid));
         let relations = read.filter_map(|r| catalog.relation_by_oid(r.oid));
         let unknown = relations.filter(|r| !is_system(r) && entry_of(r, policy, catalog).is_none());
         let mut names: Vec<String> = unknown.map(|r| r.name.to_string()).collect();
-        names.extend(resolved.views.values().flat_map(|view| self.unclassified(&view.resolved)));
+        names.extend(
+            resolved
+                .views
+                .values()
+                .flat_map(|view| self.unclassified(&view.resolved)),
+        );
         names.sort_unstable();
         names.dedup();
         names

@@ -98,7 +98,9 @@ impl Upstream {
 /// # Errors
 /// As the operating system says.
 pub async fn reach(address: &Address) -> io::Result<()> {
-    TcpStream::connect((address.host.as_str(), address.port)).await.map(drop)
+    TcpStream::connect((address.host.as_str(), address.port))
+        .await
+        .map(drop)
 }
 
 /// Opens a connection of its own for a cancel request, sends it and hangs up.

@@ -54,7 +54,11 @@ pub fn event(face: &Face, id: &str, visitor: &Visitor) -> Made {
     let entry = entry::entry(&found, &|purpose| is_glass(&rules, purpose));
     let question = Question::new(&[("since".into(), "all".into())]);
     let fields = entry::fields(record);
-    let sha256 = record.value.get("policy").and_then(|p| p.get("sha256")).and_then(|v| v.as_str());
+    let sha256 = record
+        .value
+        .get("policy")
+        .and_then(|p| p.get("sha256"))
+        .and_then(|v| v.as_str());
     let of_these = sha256 == Some(rules.set.sha256());
     let facts = entry::facts(record).into_iter().map(|fact| {
         let link = match fact.key {
@@ -68,9 +72,14 @@ pub fn event(face: &Face, id: &str, visitor: &Visitor) -> Made {
     let catalog = catalogs.iter().find(|(name, _)| name == record.text("database"));
     let gaps = policy.as_ref().map(|policy| {
         let names = entry::texts(record, "gaps");
-        names.iter().map(|name| gap::named(name, policy, catalog.map(|(_, c)| &c.catalog))).collect()
+        names
+            .iter()
+            .map(|name| gap::named(name, policy, catalog.map(|(_, c)| &c.catalog)))
+            .collect()
     });
-    let remedy = policy.as_ref().and_then(|p| reason::yaml(code, record.text("role"), record.text("purpose"), p));
+    let remedy = policy
+        .as_ref()
+        .and_then(|p| reason::yaml(code, record.text("role"), record.text("purpose"), p));
     let page = Event {
         frame: Frame::new(face, visitor, &question, "/events/"),
         title: title(&rules.set, record.text("purpose")),
@@ -78,7 +87,11 @@ pub fn event(face: &Face, id: &str, visitor: &Visitor) -> Made {
         remedy: remedy.unwrap_or_default(),
         statement: words::visible(record.text("statement")),
         facts: facts.collect(),
-        rules: if of_these { rule_lines(&rules.set, record, &fields) } else { Vec::new() },
+        rules: if of_these {
+            rule_lines(&rules.set, record, &fields)
+        } else {
+            Vec::new()
+        },
         other_rules: sha256.is_some() && !of_these,
         fields,
         gaps: gaps.unwrap_or_default(),
@@ -113,7 +126,11 @@ fn raw(found: &Found) -> String {
 }
 
 fn rule_lines(set: &PolicySet, record: &Record, fields: &[Field]) -> Vec<RuleLine> {
-    let mut places: Vec<&str> = fields.iter().map(|f| f.rule.as_str()).chain([record.text("rule")]).collect();
+    let mut places: Vec<&str> = fields
+        .iter()
+        .map(|f| f.rule.as_str())
+        .chain([record.text("rule")])
+        .collect();
     places.retain(|place| !place.is_empty());
     places.sort_unstable();
     places.dedup();

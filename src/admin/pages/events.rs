@@ -90,8 +90,16 @@ fn listed(face: &Face, question: &Question, filter: &Filter) -> io::Result<List>
     let entries = entry::entries(found.iter(), &|purpose| is_glass(&rules, purpose));
     let last = entries.last().map(|e| e.seq.to_string()).unwrap_or_default();
     Ok(List {
-        older: if more { question.link("/events", &[("before", &last)]) } else { String::new() },
-        newest: if question.before.is_some() { question.link("/events", &[]) } else { String::new() },
+        older: if more {
+            question.link("/events", &[("before", &last)])
+        } else {
+            String::new()
+        },
+        newest: if question.before.is_some() {
+            question.link("/events", &[])
+        } else {
+            String::new()
+        },
         entries,
     })
 }
@@ -100,7 +108,11 @@ fn listed(face: &Face, question: &Question, filter: &Filter) -> io::Result<List>
 fn facets(tally: &Tally, question: &Question) -> Vec<Facet> {
     let all = &tally.all;
     let released = all.released();
-    let outcomes: Vec<(&str, u64)> = OUTCOMES.into_iter().zip(all.outcomes.0).filter(|(_, n)| *n > 0).collect();
+    let outcomes: Vec<(&str, u64)> = OUTCOMES
+        .into_iter()
+        .zip(all.outcomes.0)
+        .filter(|(_, n)| *n > 0)
+        .collect();
     let candidates = [
         ("purpose", "For what", all.purposes.by_count()),
         ("role", "By which role", all.roles.by_count()),
@@ -117,7 +129,10 @@ fn facets(tally: &Tally, question: &Question) -> Vec<Facet> {
             "category" => question.link("/events", &[(key, name), ("form", "released")]),
             _ => question.link("/events", &[(key, name)]),
         };
-        let values = counted.iter().take(8).map(|(name, count)| plain_rank(name, *count, most, link(name)));
+        let values = counted
+            .iter()
+            .take(8)
+            .map(|(name, count)| plain_rank(name, *count, most, link(name)));
         Facet {
             label,
             values: values.collect(),

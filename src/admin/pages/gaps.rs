@@ -42,8 +42,18 @@ pub fn gaps(face: &Face, question: &Question, visitor: &Visitor) -> Made {
     let met = met.into_iter().filter_map(|(name, used)| {
         let policy = rules.set.for_database(&used.database)?;
         let catalog = catalogs.iter().find(|(database, _)| *database == used.database);
-        let purposes = used.purposes.by_count().into_iter().map(|(p, _)| words::visible(p)).take(4);
-        let roles = used.roles.by_count().into_iter().map(|(r, _)| words::visible(r)).take(4);
+        let purposes = used
+            .purposes
+            .by_count()
+            .into_iter()
+            .map(|(p, _)| words::visible(p))
+            .take(4);
+        let roles = used
+            .roles
+            .by_count()
+            .into_iter()
+            .map(|(r, _)| words::visible(r))
+            .take(4);
         Some(GapLine {
             gap: gap::named(name, &policy, catalog.map(|(_, c)| &c.catalog)),
             count: words::count(used.count),
@@ -59,13 +69,15 @@ pub fn gaps(face: &Face, question: &Question, visitor: &Visitor) -> Made {
     let unmet = catalogs.iter().filter_map(|(database, catalog)| {
         let policy = rules.set.for_database(database)?;
         let gaps = gap::of_database(&policy, &catalog.catalog).into_iter();
-        let gaps = gaps.filter(|gap| !tally.gaps.contains_key(&gap.name)).map(|gap| GapLine {
-            gap,
-            count: String::new(),
-            last: String::new(),
-            who: String::new(),
-            example: String::new(),
-        });
+        let gaps = gaps
+            .filter(|gap| !tally.gaps.contains_key(&gap.name))
+            .map(|gap| GapLine {
+                gap,
+                count: String::new(),
+                last: String::new(),
+                who: String::new(),
+                example: String::new(),
+            });
         Some(DatabaseGaps {
             database: database.clone(),
             gaps: gaps.collect(),

@@ -48,8 +48,14 @@ pub fn log(face: &Face, question: &Question, visitor: &Visitor) -> Made {
         frame: Frame::new(face, visitor, question, "/log"),
         whole: summary.holds(),
         records: words::counted(summary.records, "record"),
-        span: summary.head.map(|head| format!("{first} to {}", head.seq)).unwrap_or_default(),
-        head: summary.head.map(|head| format!("{}:{}", head.seq, head.hash)).unwrap_or_default(),
+        span: summary
+            .head
+            .map(|head| format!("{first} to {}", head.seq))
+            .unwrap_or_default(),
+        head: summary
+            .head
+            .map(|head| format!("{}:{}", head.seq, head.hash))
+            .unwrap_or_default(),
         early: first > 1,
         faults: faults.clone(),
         more_faults: match summary.faults.saturating_sub(faults.len() as u64) {

@@ -63,7 +63,10 @@ pub fn overview(face: &Face, question: &Question, visitor: &Visitor) -> Made {
         headline: Headline {
             period: question.period(),
             statements: words::counted(total, "statement"),
-            purposes: words::counted(tally.purposes.keys().filter(|p| !p.is_empty()).count() as u64, "purpose"),
+            purposes: words::counted(
+                tally.purposes.keys().filter(|p| !p.is_empty()).count() as u64,
+                "purpose",
+            ),
             refused: words::count(tally.all.outcomes.of("refuse")),
             gaps: words::count(tally.all.outcomes.of("gap")),
             rows: words::counted(tally.all.rows, "row"),
@@ -88,7 +91,12 @@ pub fn overview(face: &Face, question: &Question, visitor: &Visitor) -> Made {
 fn legend(all: &Account, question: &Question) -> Vec<Ranked> {
     let some = OUTCOMES.iter().zip(all.outcomes.0).filter(|(_, count)| *count > 0);
     let ranks = some.map(|(outcome, count)| {
-        plain_rank(outcome, count, all.outcomes.total(), question.link("/events", &[("outcome", outcome)]))
+        plain_rank(
+            outcome,
+            count,
+            all.outcomes.total(),
+            question.link("/events", &[("outcome", outcome)]),
+        )
     });
     ranks.collect()
 }
@@ -98,7 +106,11 @@ fn purposes(tally: &Tally, rules: &Rules, question: &Question) -> Vec<Ranked> {
     accounts.sort_by_key(|(_, account)| std::cmp::Reverse(account.outcomes.total()));
     let most = accounts.first().map_or(1, |(_, a)| a.outcomes.total());
     let ranks = accounts.into_iter().map(|(name, account)| Ranked {
-        name: if name.is_empty() { "none declared".into() } else { words::visible(name) },
+        name: if name.is_empty() {
+            "none declared".into()
+        } else {
+            words::visible(name)
+        },
         note: title(&rules.set, name),
         count: words::count(account.outcomes.total()),
         share: 0,
@@ -151,6 +163,8 @@ fn gap_ranks(tally: &Tally, question: &Question) -> Vec<Ranked> {
     let mut gaps: Vec<_> = tally.gaps.iter().collect();
     gaps.sort_by_key(|(_, gap)| std::cmp::Reverse(gap.count));
     let most = gaps.first().map_or(1, |(_, gap)| gap.count);
-    let ranks = gaps.into_iter().map(|(name, gap)| plain_rank(name, gap.count, most, question.link("/gaps", &[])));
+    let ranks = gaps
+        .into_iter()
+        .map(|(name, gap)| plain_rank(name, gap.count, most, question.link("/gaps", &[])));
     ranks.take(FEW).collect()
 }

@@ -50,14 +50,18 @@ pub fn refused(face: &Face, question: &Question, visitor: &Visitor) -> Made {
     let rules = face.shared.rules.load_full();
     let mut groups: Vec<CodeGroup> = Vec::new();
     for (code, count) in tally.all.codes.by_count() {
-        let mut alike: Vec<(&RefusalKey, &Refusals)> = tally.refusals.iter().filter(|(key, _)| key.code == code).collect();
+        let mut alike: Vec<(&RefusalKey, &Refusals)> =
+            tally.refusals.iter().filter(|(key, _)| key.code == code).collect();
         alike.sort_by_key(|(_, refusals)| std::cmp::Reverse(refusals.count));
         groups.push(CodeGroup {
             code: code.to_owned(),
             reason: reason::of(code),
             count: words::count(count),
             link: question.link("/events", &[("code", code)]),
-            lines: alike.into_iter().map(|(key, refusals)| refusal_line(&rules.set, key, refusals)).collect(),
+            lines: alike
+                .into_iter()
+                .map(|(key, refusals)| refusal_line(&rules.set, key, refusals))
+                .collect(),
         });
     }
     groups.retain(|group| !group.lines.is_empty());
@@ -74,10 +78,15 @@ pub fn refused(face: &Face, question: &Question, visitor: &Visitor) -> Made {
 fn refusal_line(set: &PolicySet, key: &RefusalKey, refusals: &Refusals) -> RefusalLine {
     let names = |list: Vec<(&str, u64)>| {
         let names = list.into_iter().filter(|(name, _)| !name.is_empty()).take(6);
-        names.map(|(name, _)| words::visible(name)).collect::<Vec<_>>().join(", ")
+        names
+            .map(|(name, _)| words::visible(name))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     let policies: Vec<&Policy> = set.policies().map(|(_, policy)| policy.as_ref()).collect();
-    let yaml = policies.iter().find_map(|policy| reason::yaml(&key.code, &key.role, &key.purpose, policy));
+    let yaml = policies
+        .iter()
+        .find_map(|policy| reason::yaml(&key.code, &key.role, &key.purpose, policy));
     RefusalLine {
         role: words::visible(&key.role),
         purpose: words::visible(&key.purpose),

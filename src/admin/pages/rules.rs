@@ -28,10 +28,22 @@ struct RulesPage {
 
 /// Who sees what.
 pub fn rules(face: &Face, parameters: &[(String, String)], visitor: &Visitor) -> Made {
-    let of = |key: &str| parameters.iter().find(|(k, _)| k == key).map_or("", |(_, v)| v.as_str());
+    let of = |key: &str| {
+        parameters
+            .iter()
+            .find(|(k, _)| k == key)
+            .map_or("", |(_, v)| v.as_str())
+    };
     let rules = face.shared.rules.load_full();
-    let policies: Vec<_> = rules.set.policies().map(|(name, policy)| (name.unwrap_or_default(), policy)).collect();
-    let chosen = policies.iter().find(|(name, _)| *name == of("database")).or_else(|| policies.first());
+    let policies: Vec<_> = rules
+        .set
+        .policies()
+        .map(|(name, policy)| (name.unwrap_or_default(), policy))
+        .collect();
+    let chosen = policies
+        .iter()
+        .find(|(name, _)| *name == of("database"))
+        .or_else(|| policies.first());
     let (database, policy) = chosen.ok_or(Failure::NotFound("There are no rules."))?;
     let role = Some(of("role")).filter(|role| policy.roles.contains_key(*role));
     let matrix = policy.matrix(role, OffsetDateTime::now_utc()).ok_or(Failure::Fault)?;
@@ -40,7 +52,11 @@ pub fn rules(face: &Face, parameters: &[(String, String)], visitor: &Visitor) ->
         format!("/rules?database={}&role={role}", encoded(database))
     };
     let databases = policies.iter().map(|(name, _)| Choice {
-        label: if name.is_empty() { "all others".into() } else { (*name).to_owned() },
+        label: if name.is_empty() {
+            "all others".into()
+        } else {
+            (*name).to_owned()
+        },
         link: link(name, ""),
         here: name == database,
     });

@@ -56,16 +56,27 @@ pub fn outcomes(step: i64, spans: &[(i64, Outcomes)]) -> Chart {
     }
     for n in 0..=lines {
         let at = y(n * line);
-        let _ = write!(svg, "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>");
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>"
+        );
         if n > 0 {
             let label = words::count(n * line);
-            let _ = write!(svg, "<text class=\"tick\" x=\"100%\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>", at - 4.0);
+            let _ = write!(
+                svg,
+                "<text class=\"tick\" x=\"100%\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
+                at - 4.0
+            );
         }
     }
     let every = spans.len().div_ceil(6).max(1);
     for (index, (minute, _)) in spans.iter().enumerate().step_by(every) {
         // A narrow page shows every other one.
-        let class = if (index / every).is_multiple_of(2) { "tick" } else { "tick odd" };
+        let class = if (index / every).is_multiple_of(2) {
+            "tick"
+        } else {
+            "tick odd"
+        };
         let _ = write!(
             svg,
             "<text class=\"{class}\" x=\"{:.2}%\" y=\"{:.1}\">{}</text>",
@@ -90,7 +101,13 @@ pub fn outcomes(step: i64, spans: &[(i64, Outcomes)]) -> Chart {
     }
 }
 
-fn bar(svg: &mut String, (x, slot): (f64, f64), (minute, step): (i64, i64), outcomes: &Outcomes, y: &dyn Fn(u64) -> f64) {
+fn bar(
+    svg: &mut String,
+    (x, slot): (f64, f64),
+    (minute, step): (i64, i64),
+    outcomes: &Outcomes,
+    y: &dyn Fn(u64) -> f64,
+) {
     if outcomes.total() == 0 {
         return;
     }
@@ -143,7 +160,13 @@ fn label(minute: i64, step: i64) -> String {
     let time = time_of_minute(minute);
     let (day, clock) = words::day_and_clock(&time);
     let (month_day, hours) = (day.get(5..).unwrap_or_default(), clock.get(..5).unwrap_or_default());
-    if step >= 1440 { day } else if step >= 60 { format!("{month_day} {hours}") } else { hours.to_owned() }
+    if step >= 1440 {
+        day
+    } else if step >= 60 {
+        format!("{month_day} {hours}")
+    } else {
+        hours.to_owned()
+    }
 }
 
 fn length(step: i64) -> String {
@@ -179,7 +202,11 @@ mod tests {
     fn a_chart_shows_each_outcome_of_each_span() {
         assert_eq!(outcomes(1, &[]), Chart::default());
         assert_eq!(outcomes(1, &[(5, Outcomes::default())]), Chart::default());
-        let spans = [(0, Outcomes([998, 0, 0, 0, 1, 0])), (60, Outcomes::default()), (120, Outcomes([0, 0, 2, 0, 0, 0]))];
+        let spans = [
+            (0, Outcomes([998, 0, 0, 0, 1, 0])),
+            (60, Outcomes::default()),
+            (120, Outcomes([0, 0, 2, 0, 0, 0])),
+        ];
         let chart = outcomes(60, &spans);
         assert_eq!(chart.svg.matches("<rect").count(), 3);
         assert!(chart.svg.contains("1970-01-01 00:00:00, 1 hour: 998 allow, 1 refuse"));

@@ -76,14 +76,21 @@ pub fn entry(found: &Found, is_glass: &dyn Fn(&str) -> bool) -> Entry {
         let took = completion.number("duration_us").unwrap_or_default();
         format!("{}, {}", words::counted(rows, "row"), words::duration(took))
     });
-    let mark = if is_statement { found.outcome() } else { record.text("event") };
+    let mark = if is_statement {
+        found.outcome()
+    } else {
+        record.text("event")
+    };
     Entry {
         seq: record.number("seq").unwrap_or_default(),
         link: uuid::Uuid::parse_str(id).map_or_else(|_| String::new(), |id| format!("/events/{id}")),
         day,
         new_day: false,
         clock,
-        class: mark.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect(),
+        class: mark
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect(),
         mark: visible(mark).replace('_', " "),
         code: text("code"),
         purpose: text("purpose"),
@@ -110,13 +117,20 @@ pub fn what(record: &Record) -> String {
         },
         "logout" => format!("of {} from {}", text("database"), text("client")),
         "break_glass" => match record.text("phase") {
-            "began" => format!("began, reason {}, until {}", quoted(&text("reason")), words::time(record.text("until"))),
+            "began" => format!(
+                "began, reason {}, until {}",
+                quoted(&text("reason")),
+                words::time(record.text("until"))
+            ),
             _ => format!("ended, reason {}", quoted(&text("reason"))),
         },
         "policy_changed" => {
             let (before, after) = (revision(record, "before"), revision(record, "policy"));
             let cells = record.number("changes_total").unwrap_or_default();
-            format!("revision {after} after {before}: {} of the matrix", words::counted(cells, "cell"))
+            format!(
+                "revision {after} after {before}: {} of the matrix",
+                words::counted(cells, "cell")
+            )
         }
         "reload" => match record.value.get("accepted").and_then(Value::as_bool) {
             Some(true) => "the rules were read again".to_owned(),
@@ -132,7 +146,10 @@ fn recovered(record: &Record) -> String {
     let number = |key| record.number(key).unwrap_or_default();
     let refused = || words::counted(number("refused"), "statement");
     match record.text("cause") {
-        "torn" => format!("{} of a record that was cut off were set aside", words::counted(number("torn_bytes"), "byte")),
+        "torn" => format!(
+            "{} of a record that was cut off were set aside",
+            words::counted(number("torn_bytes"), "byte")
+        ),
         "file_gone" => "the file was moved away; a new one was begun".to_owned(),
         "overflow" => format!("more was told than could be written; refused: {}", refused()),
         "write_failed" => format!("the file could not be written for a time; refused: {}", refused()),
@@ -249,7 +266,12 @@ pub struct Change {
 
 /// The cells that a change of the rules changed.
 pub fn changes(record: &Record) -> Vec<Change> {
-    let list = record.value.get("changes").and_then(Value::as_array).into_iter().flatten();
+    let list = record
+        .value
+        .get("changes")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let each = list.map(|change| {
         let text = |key| visible(change.get(key).and_then(Value::as_str).unwrap_or_default());
         Change {

@@ -63,7 +63,10 @@ pub fn named(name: &str, policy: &Policy, catalog: Option<&Catalog>) -> Gap {
 fn is_a_table(relation: &Relation) -> bool {
     let stored = matches!(
         relation.kind,
-        RelationKind::Table | RelationKind::PartitionedTable | RelationKind::ForeignTable | RelationKind::MaterializedView
+        RelationKind::Table
+            | RelationKind::PartitionedTable
+            | RelationKind::ForeignTable
+            | RelationKind::MaterializedView
     );
     stored && relation.extension.is_none() && !crate::sql::resolve::is_system(relation)
 }
@@ -84,9 +87,14 @@ fn for_table(relation: &Relation, policy: &Policy) -> Gap {
     let columns: Vec<String> = columns.collect();
     Gap {
         name: relation.name.to_string(),
-        yaml: format!("tables:\n  {}:\n    columns:\n{}", key(&relation.name.to_string()), columns.join("\n")),
-        because: "categories guessed by name: look at each; add data_subject and collected_for where it is about people"
-            .into(),
+        yaml: format!(
+            "tables:\n  {}:\n    columns:\n{}",
+            key(&relation.name.to_string()),
+            columns.join("\n")
+        ),
+        because:
+            "categories guessed by name: look at each; add data_subject and collected_for where it is about people"
+                .into(),
     }
 }
 
@@ -94,7 +102,11 @@ fn for_column(table: &QualifiedName, entry: &QualifiedName, column: &str, policy
     let (category, because) = category(column, policy);
     Gap {
         name: format!("{table}.{column}"),
-        yaml: format!("tables:\n  {}:\n    columns:\n      {}: {category}", key(&entry.to_string()), key(column)),
+        yaml: format!(
+            "tables:\n  {}:\n    columns:\n      {}: {category}",
+            key(&entry.to_string()),
+            key(column)
+        ),
         because,
     }
 }
@@ -110,10 +122,16 @@ fn category(column: &str, policy: &Policy) -> (String, String) {
     if let Some((category, (_, table))) = elsewhere.into_iter().max_by_key(|(_, (count, _))| *count) {
         return (category.to_owned(), format!("as in {table}"));
     }
-    let words: Vec<String> = column.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
+    let words: Vec<String> = column
+        .split(|c: char| !c.is_alphanumeric())
+        .map(str::to_lowercase)
+        .collect();
     let alike = policy.categories.keys().filter(|key| {
         let last = key.rsplit('.').next().unwrap_or_default();
-        key.contains('.') && last.split('_').any(|part| part.len() > 3 && words.iter().any(|word| word == part))
+        key.contains('.')
+            && last
+                .split('_')
+                .any(|part| part.len() > 3 && words.iter().any(|word| word == part))
     });
     match alike.max_by_key(|key| key.len()) {
         Some(key) => (key.clone(), "by its name".into()),
@@ -130,7 +148,14 @@ fn careful(policy: &Policy) -> String {
 /// A key as YAML reads it back: quoted where it is no plain word.
 fn key(text: &str) -> String {
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.".contains(&b))
-        && text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && text
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         && !["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&text.to_lowercase().as_str());
-    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    if plain {
+        text.to_owned()
+    } else {
+        serde_json::Value::from(text).to_string()
+    }
 }

@@ -18,16 +18,28 @@ pub fn of(code: &str) -> Reason {
             "no access purpose was declared",
             "declare one in the application, or give the role a default_purpose",
         ),
-        "purpose_unknown" => ("the declared purpose is not in the rules", "correct its name, or add it under purposes"),
+        "purpose_unknown" => (
+            "the declared purpose is not in the rules",
+            "correct its name, or add it under purposes",
+        ),
         "purpose_prohibited" => ("nobody may ever act for this purpose", "nothing: no rule can allow it"),
         "purpose_expired" => ("the purpose is over", "declare break-glass anew, or move its expires"),
-        "purpose_not_granted" => ("the role may not act for this purpose", "grant it under roles, if that is right"),
+        "purpose_not_granted" => (
+            "the role may not act for this purpose",
+            "grant it under roles, if that is right",
+        ),
         "purpose_conflict" => (
             "two declarations disagree, or a cursor was read under another purpose",
             "declare one purpose, and read cursors under the one they were opened for",
         ),
-        "reason_missing" => ("the purpose needs a reason", "set pgpurpose.reason, to a ticket or case number"),
-        "subject_missing" => ("the purpose is about one person, and none was named", "set pgpurpose.subject"),
+        "reason_missing" => (
+            "the purpose needs a reason",
+            "set pgpurpose.reason, to a ticket or case number",
+        ),
+        "subject_missing" => (
+            "the purpose is about one person, and none was named",
+            "set pgpurpose.subject",
+        ),
         "recipient_not_assured" => (
             "the recipient is a processor without an assurance in force",
             "renew it under recipients",
@@ -36,28 +48,49 @@ pub fn of(code: &str) -> Reason {
             "the recipient's region has no adequacy and no assurance",
             "add an assurance, or the region under transfers",
         ),
-        "column_refused" => ("a rule refuses this column for the purpose", "leave the column out, or change the rule"),
+        "column_refused" => (
+            "a rule refuses this column for the purpose",
+            "leave the column out, or change the rule",
+        ),
         "predicate_refused" => (
             "the column may be shown, not searched, joined or sorted by",
             "use it in the output only, or change the rule's predicates",
         ),
         "table_unclassified" => ("no rule speaks of the table", "give it an entry under tables"),
-        "column_unclassified" => ("no rule speaks of the column", "give it a data category in its table's entry"),
+        "column_unclassified" => (
+            "no rule speaks of the column",
+            "give it a data category in its table's entry",
+        ),
         "function_not_allowed" => (
             "a function, operator or type is not on the list",
             "name it under functions: {allow: […]}, if it is harmless",
         ),
         "statement_not_allowed" => ("this kind of statement is not served", "write it otherwise"),
-        "write_not_allowed" => ("the purpose may not write here", "allow it under writes, if that is right"),
+        "write_not_allowed" => (
+            "the purpose may not write here",
+            "allow it under writes, if that is right",
+        ),
         "classification_downgrade" => (
             "protected data would be written where it is less protected",
             "give the target the same category or a more sensitive one",
         ),
         "child_data" => ("personal data of a child", "nothing: it is not to be stored"),
-        "aggregate_required" => ("the purpose gets statistics only", "ask for groups: count, sum, avg over many people"),
-        "too_many_rows" => ("more rows than the purpose's max_rows", "ask for fewer, or raise max_rows"),
-        "not_understood" => ("the statement could not be read, or given no meaning", "write it otherwise"),
-        "not_verified" => ("the outgoing text was not what was planned: a fault of ours", "report it"),
+        "aggregate_required" => (
+            "the purpose gets statistics only",
+            "ask for groups: count, sum, avg over many people",
+        ),
+        "too_many_rows" => (
+            "more rows than the purpose's max_rows",
+            "ask for fewer, or raise max_rows",
+        ),
+        "not_understood" => (
+            "the statement could not be read, or given no meaning",
+            "write it otherwise",
+        ),
+        "not_verified" => (
+            "the outgoing text was not what was planned: a fault of ours",
+            "report it",
+        ),
         "audit_unavailable" => ("the audit could not be written", "free the disk; it recovers by itself"),
         _ => ("", ""),
     };

@@ -23,7 +23,11 @@ pub fn bytes(number: u64) -> String {
     const UNITS: [(&str, u64); 4] = [("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10), ("B", 1)];
     let (unit, size) = UNITS.into_iter().find(|(_, size)| number >= *size).unwrap_or(("B", 1));
     let (whole, tenth) = (number / size, number % size * 10 / size);
-    if size == 1 || whole >= 100 { format!("{whole} {unit}") } else { format!("{whole}.{tenth} {unit}") }
+    if size == 1 || whole >= 100 {
+        format!("{whole} {unit}")
+    } else {
+        format!("{whole}.{tenth} {unit}")
+    }
 }
 
 /// `1.2 ms`
@@ -84,7 +88,10 @@ mod tests {
             [0, 1023, 1536, 200 << 20].map(bytes),
             ["0 B", "1023 B", "1.5 kB", "200 MB"].map(str::to_owned)
         );
-        assert_eq!([12, 1234, 61_000_000].map(duration), ["12 µs", "1.2 ms", "61.0 s"].map(str::to_owned));
+        assert_eq!(
+            [12, 1234, 61_000_000].map(duration),
+            ["12 µs", "1.2 ms", "61.0 s"].map(str::to_owned)
+        );
         assert_eq!(counted(1, "row") + &counted(2, " row"), "1 row2  rows");
     }
 

@@ -47,20 +47,29 @@ fn statements_are_counted_by_purpose_actor_category_and_refusal() {
     assert_eq!(tally.actors.len(), 2);
     let (key, refusals) = tally.refusals.first_key_value().expect("one");
     assert_eq!((key.code.as_str(), refusals.count), ("column_refused", 1));
-    assert_eq!((refusals.rule.as_str(), refusals.columns.by_count()), ("a.yaml:4", vec![("s.t.device", 1)]));
+    assert_eq!(
+        (refusals.rule.as_str(), refusals.columns.by_count()),
+        ("a.yaml:4", vec![("s.t.device", 1)])
+    );
     assert_eq!(tally.gaps.keys().collect::<Vec<_>>(), ["s.new", "s.t.nick"]);
     assert_eq!(tally.first, "2026-11-24T06:00:00.000000Z");
 
     let (step, spans) = tally.over_time(12);
     assert_eq!((step, spans.len()), (10, 7));
-    assert_eq!(spans.iter().map(|(_, o)| o.total()).collect::<Vec<_>>(), [3, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(
+        spans.iter().map(|(_, o)| o.total()).collect::<Vec<_>>(),
+        [3, 0, 0, 0, 0, 0, 1]
+    );
 }
 
 #[test]
 fn words_of_clients_do_not_make_it_grow() {
     let mut tally = Tally::default();
     for n in 0..3 * MOST_KEYS {
-        let line = statement("2026-11-24T06:00:00.000000Z", &format!(r#""actor":"a{n}","purpose":"p{n}","outcome":"allow""#));
+        let line = statement(
+            "2026-11-24T06:00:00.000000Z",
+            &format!(r#""actor":"a{n}","purpose":"p{n}","outcome":"allow""#),
+        );
         tally.add(&found(&line, None));
     }
     assert_eq!(tally.all.outcomes.total(), 3 * MOST_KEYS as u64);
