@@ -160,6 +160,28 @@ pub struct HiddenOrigin {
     pub column: i16,
 }
 
+/// How keys of a type are spelt, so that one key has one hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySpelling {
+    /// `int2`, `int4`, `int8`
+    Integer,
+    /// `uuid`
+    Uuid,
+    /// Any other: as it is written.
+    Text,
+}
+
+/// A data subject that a statement names: its key is compared with a constant or a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectPin {
+    /// What stands before the key in `pgpurpose.subject`: `schema.table:`, or nothing where there is one root.
+    pub prefix: String,
+    /// Which token of the text is the value, from 0.
+    pub token: usize,
+    /// How the key is spelt.
+    pub spelling: KeySpelling,
+}
+
 /// One statement of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedStatement {
@@ -176,6 +198,8 @@ pub struct PlannedStatement {
     /// `max_rows`: past so many rows of its result (of its portal, over all fetches; of a COPY) the session
     /// ends the statement as `too_many_rows`. Where it can, the text carries a LIMIT of one row more.
     pub max_rows: Option<u64>,
+    /// Data subjects that it names.
+    pub subjects: Vec<SubjectPin>,
 }
 
 /// A whole message as it goes out.

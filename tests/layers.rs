@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module of the crate and the others that it may name.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 17] = [
     ("catalog", &[]),
     ("policy", &["catalog"]),
     ("rules", &["catalog", "policy"]),

@@ -5,7 +5,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Serves until it is killed.
 pub fn run(listen: u16, upstream: u16) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", listen)).await.unwrap();
         loop {

@@ -11,9 +11,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a bench fails loudly
 
+mod client;
 #[path = "../../tests/common/mod.rs"]
 mod common;
-mod client;
 mod forward;
 mod measure;
 mod report;

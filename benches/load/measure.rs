@@ -66,7 +66,12 @@ const MASKED: &str = "SELECT aid, bid, abalance, filler FROM pgbench_accounts";
 const RAW: &str = "SELECT aid, bid, abalance FROM pgbench_accounts";
 const COPY: &str = "COPY (SELECT aid, bid, abalance FROM pgbench_accounts) TO STDOUT";
 
-const fn latency(name: &'static str, title: &'static str, protocol: Protocol, script: Option<&'static str>) -> Workload {
+const fn latency(
+    name: &'static str,
+    title: &'static str,
+    protocol: Protocol,
+    script: Option<&'static str>,
+) -> Workload {
     Workload {
         name,
         title,
@@ -112,19 +117,43 @@ const fn bulk(name: &'static str, title: &'static str, sql: &'static str) -> Wor
 
 /// All of them.
 pub static WORKLOADS: [Workload; 16] = [
-    latency("lat:fixed", "one client, one text, simple (p50)", Protocol::Simple, Some(FIXED)),
-    latency("lat:simple", "one client, a new literal each time, simple (p50)", Protocol::Simple, None),
+    latency(
+        "lat:fixed",
+        "one client, one text, simple (p50)",
+        Protocol::Simple,
+        Some(FIXED),
+    ),
+    latency(
+        "lat:simple",
+        "one client, a new literal each time, simple (p50)",
+        Protocol::Simple,
+        None,
+    ),
     latency("lat:extended", "one client, extended (p50)", Protocol::Extended, None),
     latency("lat:prepared", "one client, prepared (p50)", Protocol::Prepared, None),
-    latency("lat:text", "one client, a new text each time, simple (p50)", Protocol::Simple, Some(NEW_TEXT)),
+    latency(
+        "lat:text",
+        "one client, a new text each time, simple (p50)",
+        Protocol::Simple,
+        Some(NEW_TEXT),
+    ),
     fixed("thr:fixed", "16 clients, one text, simple", FIXED),
-    throughput("thr:simple", "16 clients, a new literal each time, simple", 16, Protocol::Simple),
+    throughput(
+        "thr:simple",
+        "16 clients, a new literal each time, simple",
+        16,
+        Protocol::Simple,
+    ),
     throughput("thr:extended", "16 clients, extended", 16, Protocol::Extended),
     throughput("thr:prepared", "16 clients, prepared", 16, Protocol::Prepared),
     fixed("thr:text", "16 clients, a new text each time, simple", NEW_TEXT),
     throughput("many", "200 clients, prepared", 200, Protocol::Prepared),
     bulk("bulk:raw", "1,000,000 rows, nothing masked", RAW),
-    bulk("bulk:masked", "1,000,000 rows, one column masked in SQL (direct: as it is stored)", MASKED),
+    bulk(
+        "bulk:masked",
+        "1,000,000 rows, one column masked in SQL (direct: as it is stored)",
+        MASKED,
+    ),
     bulk("bulk:copy", "1,000,000 rows by COPY", COPY),
     Workload {
         name: "connect",
@@ -197,7 +226,11 @@ fn pgbench(target: &Target, protocol: Protocol, script: Option<&str>, args: &[&s
         }
         None => drop(command.arg("-S")),
     }
-    let output = command.args(args).arg("postgres").output().expect("pgbench is installed");
+    let output = command
+        .args(args)
+        .arg("postgres")
+        .output()
+        .expect("pgbench is installed");
     let _ = fs::remove_file(file);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "pgbench at {}: {error}", target.name);
@@ -206,7 +239,10 @@ fn pgbench(target: &Target, protocol: Protocol, script: Option<&str>, args: &[&s
 
 /// The number behind a word of pgbench's.
 fn after(said: &str, word: &str) -> f64 {
-    let at = said.rfind(word).map(|at| &said[at + word.len()..]).expect("pgbench says it");
+    let at = said
+        .rfind(word)
+        .map(|at| &said[at + word.len()..])
+        .expect("pgbench says it");
     let number: String = at.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     number.parse().unwrap()
 }

@@ -65,7 +65,10 @@ pub fn write(outcomes: &[Outcome], stage: &Stage) {
 
 fn machine() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo.lines().find_map(|l| l.strip_prefix("model name\t: ")).unwrap_or("unknown processor");
+    let model = cpuinfo
+        .lines()
+        .find_map(|l| l.strip_prefix("model name\t: "))
+        .unwrap_or("unknown processor");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!("Machine: {cores} × {model}, Linux {}.", kernel.trim())
@@ -98,7 +101,12 @@ fn plot(outcomes: &[Outcome], stage: &Stage) -> String {
     }
     for (row, outcome) in shown.iter().enumerate() {
         let y = 34 + row * (bar * 3 + gap);
-        let _ = writeln!(out, "<text x=\"4\" y=\"{}\">{}</text>", y + bar * 2 - 3, outcome.workload.name);
+        let _ = writeln!(
+            out,
+            "<text x=\"4\" y=\"{}\">{}</text>",
+            y + bar * 2 - 3,
+            outcome.workload.name
+        );
         for n in 1..stage.targets.len() {
             let value = cpu(outcome, n);
             let (y, length) = (y + (n - 1) * bar, value / most * width);

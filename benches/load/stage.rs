@@ -31,8 +31,23 @@ impl Stage {
     pub fn set() -> Self {
         let cluster = Cluster::start_with(&["max_connections=600", "shared_buffers=512MB"]);
         let port = cluster.port().to_string();
-        let pgbench = ["-i", "-q", "-s", "10", "-h", "127.0.0.1", "-U", "postgres", "-p", &port, "postgres"];
-        let made = Command::new("pgbench").args(pgbench).output().expect("pgbench is installed");
+        let pgbench = [
+            "-i",
+            "-q",
+            "-s",
+            "10",
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "postgres",
+            "-p",
+            &port,
+            "postgres",
+        ];
+        let made = Command::new("pgbench")
+            .args(pgbench)
+            .output()
+            .expect("pgbench is installed");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let folder = std::env::temp_dir().join(format!("pgpurpose-load-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
@@ -73,9 +88,11 @@ impl Stage {
     fn forwarder(&mut self) {
         let port = free_port();
         let mut command = Command::new("setsid");
-        command
-            .arg(std::env::current_exe().unwrap())
-            .args(["forward", &port.to_string(), &self.upstream().to_string()]);
+        command.arg(std::env::current_exe().unwrap()).args([
+            "forward",
+            &port.to_string(),
+            &self.upstream().to_string(),
+        ]);
         self.start("forwarder", port, command);
     }
 

@@ -108,7 +108,7 @@ impl Question {
             column: of("column"),
             category: of("category"),
             form: of("form"),
-            subject: of("subject"),
+            subjects: of("subject").into_iter().collect(),
             event: of("event"),
             since: time(&self.since),
             until: time(self.get("until")),

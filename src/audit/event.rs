@@ -106,6 +106,32 @@ impl SubjectHash {
     }
 }
 
+impl SubjectHash {
+    /// A key as it is hashed: integers in their shortest form, uuids in PostgreSQL's, all else as it is; what
+    /// stands before the first colon is a root's name.
+    pub fn canonical(subject: &str) -> String {
+        let (root, key) = match subject.split_once(':') {
+            Some((root, key)) => (format!("{root}:"), key),
+            None => (String::new(), subject),
+        };
+        let trimmed = key.trim();
+        if let Ok(number) = trimmed.parse::<i128>() {
+            return format!("{root}{number}");
+        }
+        match Uuid::try_parse(trimmed) {
+            Ok(id) => format!("{root}{id}"),
+            Err(_) => subject.to_owned(),
+        }
+    }
+
+    /// The forms in which a key may have been hashed: its canonical one, and as it was given.
+    pub fn spellings(subject: &str) -> Vec<String> {
+        let mut spellings = vec![Self::canonical(subject), subject.to_owned()];
+        spellings.dedup();
+        spellings
+    }
+}
+
 impl std::fmt::Display for SubjectHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -152,6 +178,8 @@ pub struct StatementEvent {
     pub recipient: Option<String>,
     /// The data subject that the request names.
     pub subject: Option<SubjectHash>,
+    /// Data subjects that the statement's conditions name.
+    pub subjects: Vec<SubjectHash>,
     /// What the core says of the statement.
     pub facts: Facts,
     /// The rules in force.
@@ -327,6 +355,10 @@ impl StatementEvent {
         fields.objects("fields", self.facts.fields.iter().take(MOST_FIELDS), field);
         if let Some(more) = self.facts.fields.len().checked_sub(MOST_FIELDS + 1) {
             fields.number("fields_left_out", more as u64 + 1);
+        }
+        if !self.subjects.is_empty() {
+            let subjects: Vec<String> = self.subjects.iter().map(ToString::to_string).collect();
+            fields.texts("subjects", subjects.iter().map(String::as_str));
         }
         if !self.facts.gaps.is_empty() {
             fields.texts("gaps", self.facts.gaps.iter().take(MOST_FIELDS).map(String::as_str));

@@ -28,10 +28,12 @@ impl Needles {
         whole("application", &filter.application);
         whole("session", &filter.session);
         whole("code", &filter.code);
-        whole("subject", &filter.subject);
         // What is let pass may turn out an error, by its completion.
         if matches!(filter.outcome.as_deref(), Some("refuse" | "gap")) {
             whole("outcome", &filter.outcome);
+        }
+        if let [only] = filter.subjects.as_slice() {
+            texts.push(only.clone());
         }
         let mut start = |key: &str, wanted: &Option<String>| {
             texts.extend(plain(wanted).map(|text| format!("\"{key}\":\"{text}")));

@@ -46,8 +46,8 @@ pub struct Filter {
     pub category: Option<String>,
     /// The form in which it is released, or [`RELEASED`].
     pub form: Option<String>,
-    /// The data subject's keyed hash.
-    pub subject: Option<String>,
+    /// Keyed hashes of data subjects, of which a statement names one; empty: whoever it names, if any.
+    pub subjects: Vec<String>,
     /// The kind of event.
     pub event: Option<String>,
     /// Not before, in the form of `time`.
@@ -310,7 +310,7 @@ impl Filter {
             && equal(&self.application, "application")
             && equal(&self.session, "session")
             && equal(&self.code, "code")
-            && equal(&self.subject, "subject")
+            && self.names_subject(record)
             && equal(&self.event, "event")
             && self
                 .purpose
@@ -319,6 +319,18 @@ impl Filter {
             && self.since.as_deref().is_none_or(|since| time >= since)
             && self.until.as_deref().is_none_or(|until| time < until)
             && self.matches_fields(record)
+    }
+
+    /// By `pgpurpose.subject`, or by a condition on its key.
+    fn names_subject(&self, record: &Record) -> bool {
+        let wanted = |hash: &str| self.subjects.iter().any(|subject| subject == hash);
+        let pinned = record
+            .value
+            .get("subjects")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        self.subjects.is_empty() || wanted(record.text("subject")) || pinned.filter_map(Value::as_str).any(wanted)
     }
 
     /// One and the same use of a column must have all that is asked of columns.

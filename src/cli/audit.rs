@@ -3,6 +3,7 @@
 mod query;
 mod report;
 mod show;
+mod subject;
 mod verify;
 
 use super::Exit;
@@ -20,6 +21,8 @@ enum Command {
     Verify(verify::Args),
     /// Search events
     Query(Box<query::Args>),
+    /// Find the statements about one data subject, by the keyed hash of its key
+    Subject(subject::Args),
     /// Report what was done for each purpose, as in a record of processing activities (GDPR Art. 30)
     Report(report::Args),
 }
@@ -28,6 +31,7 @@ pub(super) fn run(args: &Args) -> Exit {
     match &args.command {
         Command::Verify(args) => verify::run(args),
         Command::Query(args) => query::run(args),
+        Command::Subject(args) => subject::run(args),
         Command::Report(args) => report::run(args),
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn run(args: Args) -> Exit {
         let journal = Journal::open(JournalConfig::new(&args.audit))
             .map_err(|error| format!("cannot write {}: {error}", args.audit.display()))?;
         let (phase, watched) = watch::channel(Phase::Serving);
-        let subject_key = session::keys::derive(&secret, "pgpurpose audit subject").to_vec();
+        let subject_key = session::keys::derive(&secret, session::keys::AUDIT_SUBJECT).to_vec();
         let shared = Arc::new(Shared {
             options: Options {
                 upstream: args.upstream.address.clone(),

@@ -126,6 +126,7 @@ impl Examination<'_> {
             protected: false,
             hidden_origins: Vec::new(),
             max_rows: None,
+            subjects: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 mod facts;
 mod second;
 mod session;
+mod subjects;
 mod template;
 
 use std::ops::Range;
@@ -187,6 +188,7 @@ impl Examination<'_> {
             protected,
             hidden_origins,
             max_rows,
+            subjects: self.subjects(&resolved),
         };
         Ok((statement, planned.edits))
     }

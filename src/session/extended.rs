@@ -98,6 +98,9 @@ impl Session {
             self.rules.version,
         );
         portal.parameters = read_parameters(portal.planned.command(), &bind);
+        portal.subjects = self
+            .trail
+            .subjects(portal.planned.statement(), &portal.text, Some(&bind));
         portal.inner = form.inner;
         let portal = Arc::new(portal);
         self.portals.sent(bind.portal, Some(Arc::clone(&portal)));
@@ -186,10 +189,13 @@ impl Session {
         self.use_glass(&request);
         let cursor = portal.opened.get().copied().or_else(|| cursor_of(&inner, &[]));
         let stamp = &self.rules.stamp;
-        let Ok((recorded, ticket)) = self
-            .trail
-            .statement(&planned.plan.verified, &request, facts, stamp, cursor)
-        else {
+        let Ok((recorded, ticket)) = self.trail.statement(
+            &planned.plan.verified,
+            &request,
+            (facts, portal.subjects.clone()),
+            stamp,
+            cursor,
+        ) else {
             self.fail_extended(&audit_unavailable());
             return Ok(());
         };

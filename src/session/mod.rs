@@ -31,6 +31,7 @@ pub mod settings;
 mod shared;
 mod simple;
 mod startup;
+mod subjects;
 mod text;
 
 use std::sync::Arc;

@@ -28,10 +28,12 @@ def free_port():
 
 
 class Stack:
-    """`with Stack(binary) as stack:` gives stack.proxy and stack.upstream, two ports of 127.0.0.1, and stack.audit."""
+    """`with Stack(binary) as stack:` gives stack.proxy and stack.upstream, two ports of 127.0.0.1, and stack.audit.
+    What else the proxy prints before it listens stands in stack.said."""
 
-    def __init__(self, binary, rules=f'{ROOT}/rules'):
-        self.binary, self.rules = binary, rules
+    def __init__(self, binary, rules=f'{ROOT}/rules', more=()):
+        self.binary, self.rules, self.more = binary, rules, more
+        self.said = ''
         self.proxy_process = None
 
     def __enter__(self):
@@ -83,9 +85,10 @@ class Stack:
         with open(self.log, 'wb') as errors:
             self.proxy_process = subprocess.Popen(
                 [self.binary, 'serve', '--upstream', f'postgres://127.0.0.1:{self.upstream}', '--listen', '127.0.0.1:0',
-                 '--rules', self.rules, '--audit', self.audit],
+                 '--rules', self.rules, '--audit', self.audit, *self.more],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=ENV)
         for line in self.proxy_process.stdout:
+            self.said += line.decode()
             found = re.search(rb'listening on \S*:(\d+)', line)
             if found:
                 self.proxy = int(found.group(1))

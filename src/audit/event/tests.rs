@@ -33,6 +33,7 @@ pub(crate) fn statement_event() -> StatementEvent {
         legal_basis: Some(LegalBasis::Contract),
         recipient: None,
         subject: None,
+        subjects: Vec::new(),
         facts: Facts {
             rule: None,
             gaps: Vec::new(),

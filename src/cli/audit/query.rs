@@ -148,7 +148,7 @@ impl Args {
             category: self.category.clone(),
             application: self.application.clone(),
             form: self.form.clone(),
-            subject: None,
+            subjects: Vec::new(),
             event: self.event.clone(),
             since: self.since.clone(),
             until: self.until.clone(),
