@@ -206,7 +206,7 @@ const tests = {
         bareNavs: document.querySelectorAll('nav:not([aria-label])').length,
         bareInputs: [...document.querySelectorAll('input:not([type=hidden])')].filter((i) => !i.labels.length).length,
         bareRegions: document.querySelectorAll('[tabindex="0"]:not([role][aria-label])').length,
-        bareLinks: [...document.querySelectorAll('a')].filter((a) => !a.closest('svg') && !a.innerText.trim() && !a.ariaLabel).length,
+        bareLinks: [...document.querySelectorAll('a')].filter((a) => !a.closest('svg') && !a.textContent.trim() && !a.ariaLabel).length,
         twice: [...document.querySelectorAll('[id]')].map((e) => e.id).filter((id, n, all) => all.indexOf(id) !== n),
         language: document.documentElement.lang,
       }));
