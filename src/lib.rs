@@ -13,8 +13,9 @@
 //! # Layers
 //!
 //! Pure, no I/O and no clock: [`catalog`], [`policy`], [`rules`], [`sql`], [`rewrite`], [`verify`],
-//! joined in [`pipeline`]; [`check`] holds rules against a catalog. Shell: [`wire`], [`audit`], [`upstream`], [`downstream`], [`session`],
-//! [`pages`], [`admin`], [`cli`]. Arrows go one way, up this list; `tests/layers.rs` holds them.
+//! joined in [`pipeline`]; [`check`] holds rules against a catalog, [`password`] what proves one. Shell: [`tls`],
+//! [`wire`], [`audit`], [`upstream`], [`downstream`], [`session`], [`pages`], [`admin`], [`cli`]. Arrows go one way, up
+//! this list; `tests/layers.rs` holds them.
 //!
 //! # Invariants
 //!
@@ -40,12 +41,14 @@ pub mod cli;
 pub mod downstream;
 mod examine;
 pub mod pages;
+pub mod password;
 pub mod pipeline;
 pub mod policy;
 pub mod rewrite;
 pub mod rules;
 pub mod session;
 pub mod sql;
+pub mod tls;
 pub mod upstream;
 pub mod verify;
 pub mod wire;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module of the crate and the others that it may name.
-const MAY_NAME: [(&str, &[&str]); 17] = [
+const MAY_NAME: [(&str, &[&str]); 19] = [
     ("catalog", &[]),
     ("policy", &["catalog"]),
     ("rules", &["catalog", "policy"]),
@@ -28,12 +28,14 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
         "pipeline",
         &["catalog", "policy", "sql", "rewrite", "verify", "examine"],
     ),
+    ("password", &[]),
+    ("tls", &[]),
     ("check", &["catalog", "policy", "rules", "sql", "rewrite", "pipeline"]),
     ("pages", &["catalog", "policy"]),
     ("wire", &[]),
     ("audit", &["policy", "pipeline", "verify"]),
-    ("upstream", &["catalog", "wire", "audit"]),
-    ("downstream", &["wire", "audit", "session"]),
+    ("upstream", &["catalog", "password", "tls", "wire", "audit"]),
+    ("downstream", &["password", "tls", "wire", "audit", "session"]),
     (
         "session",
         &[
@@ -44,6 +46,8 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
             "rewrite",
             "verify",
             "pipeline",
+            "password",
+            "tls",
             "wire",
             "audit",
             "upstream",
@@ -69,6 +73,8 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
             "rewrite",
             "verify",
             "pipeline",
+            "tls",
+            "wire",
             "audit",
             "upstream",
             "downstream",

@@ -5,60 +5,22 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-
 use common::Cluster;
+use common::proxy::Proxy;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
-const RULES: &str = "
-version: 1
-purposes: {care: {}}
-data_categories: {system: {sensitivity: none}}
-roles: {app: {purposes: [care], default_purpose: care}}
-unclassified: {table: raw}
-";
-
-struct Proxy {
+struct Proxied {
     cluster: Cluster,
-    process: Child,
-    port: u16,
-    folder: PathBuf,
+    proxy: Proxy,
 }
 
-impl Proxy {
-    fn start(name: &str) -> Self {
+impl Proxied {
+    fn start(name: &str, flags: &[&str]) -> Self {
         let cluster = Cluster::start();
         cluster.psql("postgres", "postgres", "CREATE ROLE app LOGIN PASSWORD 'open sesame'");
-        let folder = std::env::temp_dir().join(format!("pgpurpose-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("rules.yaml"), RULES).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_pgpurpose"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--upstream"])
-            .arg(format!("postgres://127.0.0.1:{}", cluster.port()))
-            .arg("--rules")
-            .arg(folder.join("rules.yaml"))
-            .arg("--audit")
-            .arg(folder.join("audit.jsonl"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let port = lines.find_map(|line| {
-            let line = line.unwrap();
-            let (_, address) = line.split_once("listening on ")?;
-            address.trim().rsplit_once(':').unwrap().1.parse().ok()
-        });
-        std::thread::spawn(move || lines.for_each(drop)); // what else it prints must find a reader
-        Self {
-            cluster,
-            process,
-            port: port.expect("it listens"),
-            folder,
-        }
+        let proxy = Proxy::start(name, &format!("postgres://127.0.0.1:{}", cluster.port()), flags);
+        Self { cluster, proxy }
     }
 
     /// The server asks for logins by this method from now on.
@@ -76,27 +38,15 @@ impl Proxy {
 
     async fn connect(&self, password: &str) -> Result<Client, tokio_postgres::Error> {
         let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(self.port).user("app").dbname("postgres");
+        config
+            .host("127.0.0.1")
+            .port(self.proxy.port)
+            .user("app")
+            .dbname("postgres");
         config.password(password);
         let (client, connection) = config.connect(NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
-    }
-
-    fn terminate(&self) {
-        let status = Command::new("kill")
-            .arg(self.process.id().to_string())
-            .status()
-            .unwrap();
-        assert!(status.success());
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -106,7 +56,7 @@ async fn one(client: &Client) -> i32 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_are_the_servers_to_judge() {
-    let proxy = Proxy::start("logins");
+    let proxy = Proxied::start("logins", &["--allow-md5", "--allow-password"]);
     assert_eq!(one(&proxy.connect("whatever").await.unwrap()).await, 1, "trust");
     for method in ["scram-sha-256", "md5", "password"] {
         proxy.ask_by(method);
@@ -125,8 +75,22 @@ async fn logins_are_the_servers_to_judge() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn old_ways_to_log_in_are_not_passed_on_unless_they_are_allowed() {
+    let proxy = Proxied::start("old-ways", &[]);
+    for (method, flag) in [("md5", "--allow-md5"), ("password", "--allow-password")] {
+        proxy.ask_by(method);
+        let Err(error) = proxy.connect("open sesame").await else {
+            panic!("{method} is passed on")
+        };
+        let told = error.as_db_error().unwrap();
+        assert_eq!(told.code(), &SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "{method}");
+        assert!(told.hint().unwrap().contains(flag), "{method}: {told:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_reaches_the_statement_that_runs() {
-    let proxy = Proxy::start("cancel");
+    let proxy = Proxied::start("cancel", &[]);
     let client = proxy.connect("").await.unwrap();
     let cancel = client.cancel_token();
     let endless = client.query("SELECT count(*) FROM generate_series(1, 100000000000)", &[]);
@@ -146,17 +110,17 @@ async fn a_cancel_reaches_the_statement_that_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_waits_for_transactions() {
-    let mut proxy = Proxy::start("end");
+    let mut proxy = Proxied::start("end", &[]);
     let working = proxy.connect("").await.unwrap();
     working.batch_execute("BEGIN; SELECT 1").await.unwrap();
-    proxy.terminate();
+    proxy.proxy.signal("TERM");
     // New logins are turned away as soon as the signal is seen.
     while proxy.connect("").await.is_ok() {
         tokio::task::yield_now().await;
     }
     assert_eq!(one(&working).await, 1, "a transaction goes on");
     working.batch_execute("COMMIT").await.unwrap();
-    let exit = tokio::task::spawn_blocking(move || proxy.process.wait().map(|status| status.code()))
+    let exit = tokio::task::spawn_blocking(move || proxy.proxy.process.wait().map(|status| status.code()))
         .await
         .unwrap();
     assert_eq!(exit.unwrap(), Some(0));

@@ -13,8 +13,8 @@ use arc_swap::ArcSwap;
 use common::Cluster;
 use pgpurpose::audit::{Journal, JournalConfig};
 use pgpurpose::session::{EXAMINED, Options, Phase, Plans, Rules, Shared};
-use pgpurpose::upstream::Target;
 use pgpurpose::upstream::catalogs::Catalogs;
+use pgpurpose::upstream::{Server, Target};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_postgres::{Client, NoTls};
@@ -59,10 +59,8 @@ async fn serve(name: &str) -> Served {
     let (phase, watched) = watch::channel(Phase::Serving);
     let shared = Arc::new(Shared {
         options: Options {
-            upstream: target.address,
-            allow_trust: false,
-            login_timeout: Duration::from_secs(5),
             catalog_age: Duration::from_secs(3600),
+            ..Options::new(Server::of(&target).unwrap())
         },
         rules: ArcSwap::from_pointee(Rules {
             version: 1,

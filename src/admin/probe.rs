@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
 use crate::session::{Phase, Shared};
-use crate::upstream;
 
 /// A server that takes longer to answer is none that can be reached.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -22,14 +21,14 @@ pub async fn ready(shared: &Shared) -> Response {
     let serving = *shared.phase.borrow() == Phase::Serving;
     let rules = shared.rules.load().set.policies().next().is_some();
     let audit = shared.journal.is_available();
-    let upstream = timeout(PATIENCE, upstream::reach(&shared.options.upstream)).await;
+    let upstream = timeout(PATIENCE, shared.options.server.connect()).await;
     let checks = [
         ("serving", serving, "it is about to end"),
         ("rules", rules, "there are none in force"),
         ("audit", audit, "it cannot be written: statements are refused"),
         (
             "upstream",
-            matches!(upstream, Ok(Ok(()))),
+            matches!(upstream, Ok(Ok(_))),
             "the database server cannot be reached",
         ),
     ];

@@ -5,6 +5,7 @@ mod audit;
 mod catalog;
 mod check;
 mod config;
+mod connections;
 mod database;
 mod explain;
 mod face;

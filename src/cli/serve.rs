@@ -20,6 +20,7 @@ use crate::upstream::Target;
 use crate::upstream::catalogs::Catalogs;
 
 use super::Exit;
+use super::connections::Connections;
 use super::face;
 use super::output::complain;
 use super::reload::Reloader;
@@ -52,20 +53,16 @@ pub(super) struct Args {
     /// The secret behind pseudonyms, hashes and hashed subjects; drawn at start if left out
     #[arg(long, env = "PGPURPOSE_SECRET_FILE", value_name = "FILE")]
     secret_file: Option<PathBuf>,
-    #[command(flatten)]
-    admin: face::Args,
-    /// Accept a server that asks for no password, whoever can reach the listener
-    #[arg(long, env = "PGPURPOSE_ALLOW_TRUST")]
-    allow_trust: bool,
     /// How long sessions may take to end their transactions after SIGTERM, in seconds
     #[arg(long, env = "PGPURPOSE_DRAIN_TIMEOUT", value_name = "SECONDS", default_value_t = 30)]
     drain_timeout: u64,
-    /// How long a login may take, in seconds
-    #[arg(long, env = "PGPURPOSE_LOGIN_TIMEOUT", value_name = "SECONDS", default_value_t = 60)]
-    login_timeout: u64,
     /// How old the picture of what exists in a database may get, in seconds
     #[arg(long, env = "PGPURPOSE_CATALOG_AGE", value_name = "SECONDS", default_value_t = 30)]
     catalog_age: u64,
+    #[command(flatten)]
+    admin: face::Args,
+    #[command(flatten)]
+    connections: Connections,
 }
 
 pub(super) fn run(args: Args) -> Exit {
@@ -85,6 +82,13 @@ pub(super) fn run(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
+    let options = match args.connections.options(&args.upstream) {
+        Ok(options) => options,
+        Err(error) => {
+            complain(&error);
+            return Exit::Usage;
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(crate::sql::nesting::STACK)
@@ -96,10 +100,8 @@ pub(super) fn run(args: Args) -> Exit {
         let subject_key = session::keys::derive(&secret, session::keys::AUDIT_SUBJECT).to_vec();
         let shared = Arc::new(Shared {
             options: Options {
-                upstream: args.upstream.address.clone(),
-                allow_trust: args.allow_trust,
-                login_timeout: Duration::from_secs(args.login_timeout),
                 catalog_age: Duration::from_secs(args.catalog_age),
+                ..options
             },
             rules: ArcSwap::from_pointee(Rules { version: 1, set }),
             journal: journal.clone(),
@@ -177,7 +179,10 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
             }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => tokio::task::block_in_place(|| reloader.reload()),
+            _ = hang_up.recv() => tokio::task::block_in_place(|| {
+                args.connections.reload(&shared.options);
+                reloader.reload();
+            }),
         }
     }
     watch.abort();

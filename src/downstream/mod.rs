@@ -2,6 +2,7 @@
 //!
 //! Knows no SQL and no policy.
 
+pub mod authenticate;
 mod handshake;
 mod listener;
 mod workers;
@@ -9,12 +10,11 @@ mod workers;
 use std::io;
 use std::net::SocketAddr;
 
-use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::audit::Ticket;
+use crate::tls::{self, ClientCertificate, Reader, ServerTls, Writer};
 use crate::wire::{ErrorFields, encode};
 
 pub use handshake::{Opening, open};
@@ -31,12 +31,22 @@ pub struct Client {
     pub receiver: Receiver,
     /// What it is sent.
     pub sender: Sender,
+    /// Where it speaks TLS, what that tells.
+    secured: Option<Known>,
+}
+
+/// What a TLS handshake told.
+#[derive(Debug)]
+struct Known {
+    end_point: Option<Vec<u8>>,
+    named_protocol: bool,
+    certificate: Option<ClientCertificate>,
 }
 
 /// The receiving half.
 #[derive(Debug)]
 pub struct Receiver {
-    socket: OwnedReadHalf,
+    socket: Reader,
     /// Bytes that have arrived and were not yet taken.
     pub buffer: BytesMut,
 }
@@ -44,7 +54,7 @@ pub struct Receiver {
 /// The sending half. Bytes that hold rows are kept back until the audit has their record.
 #[derive(Debug)]
 pub struct Sender {
-    socket: OwnedWriteHalf,
+    socket: Writer,
     /// Bytes to be sent.
     pub buffer: BytesMut,
     /// So many of them may leave; none: all.
@@ -64,7 +74,7 @@ impl Client {
         socket.set_nodelay(true)?;
         let peer = socket.peer_addr()?;
         let loopback = socket.local_addr()?.ip().is_loopback();
-        let (read, write) = socket.into_split();
+        let (read, write) = tls::plain(socket);
         Ok(Self {
             peer,
             loopback,
@@ -78,7 +88,50 @@ impl Client {
                 released: None,
                 waiting: Vec::new(),
             },
+            secured: None,
         })
+    }
+
+    /// Does the TLS handshake, before which nothing of it has been read.
+    async fn secure(self, tls: &ServerTls) -> io::Result<Self> {
+        let socket = tls::reunite(self.receiver.socket, self.sender.socket)?;
+        let secured = tls.accept(socket).await?;
+        let (read, write) = tls::secured(secured.stream);
+        Ok(Self {
+            receiver: Receiver {
+                socket: read,
+                ..self.receiver
+            },
+            sender: Sender {
+                socket: write,
+                ..self.sender
+            },
+            secured: Some(Known {
+                end_point: secured.end_point,
+                named_protocol: secured.named_protocol,
+                certificate: secured.client,
+            }),
+            ..self
+        })
+    }
+
+    /// It speaks TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.secured.is_some()
+    }
+
+    /// What its login may be bound to: our side of its TLS connection.
+    pub fn end_point(&self) -> Option<&[u8]> {
+        self.secured.as_ref()?.end_point.as_deref()
+    }
+
+    /// Its certificate, which an authority of ours signed.
+    pub fn certificate(&self) -> Option<&ClientCertificate> {
+        self.secured.as_ref()?.certificate.as_ref()
+    }
+
+    fn named_protocol(&self) -> bool {
+        self.secured.as_ref().is_some_and(|known| known.named_protocol)
     }
 }
 
@@ -89,7 +142,12 @@ impl Receiver {
     /// The connection broke.
     pub async fn fill(&mut self) -> io::Result<bool> {
         self.buffer.reserve(READ_SIZE / 4);
-        Ok(self.socket.read_buf(&mut self.buffer).await? > 0)
+        Ok(self.socket.read(&mut self.buffer).await? > 0)
+    }
+
+    /// Looks at the first byte without taking it; none: the client has hung up.
+    async fn first_byte(&mut self) -> io::Result<Option<u8>> {
+        self.socket.peek().await
     }
 }
 
@@ -130,12 +188,24 @@ impl Sender {
         self.released.unwrap_or(self.buffer.len())
     }
 
+    /// One byte, the answer to a request for encryption.
+    async fn answer(&mut self, byte: u8) -> io::Result<()> {
+        self.buffer.extend_from_slice(&[byte]);
+        self.write_all().await
+    }
+
+    /// Something may leave now, or waits inside TLS to do so.
+    pub fn has_to_send(&self) -> bool {
+        self.sendable() > 0 || !self.socket.is_flushed()
+    }
+
     /// Something may leave, and not as a small piece with more to follow as soon as a record is written.
     pub fn is_worth_sending(&self) -> bool {
-        match self.released {
+        let has_much = match self.released {
             Some(released) => released >= READ_SIZE,
             None => !self.buffer.is_empty(),
-        }
+        };
+        has_much || !self.socket.is_flushed()
     }
 
     /// Writes some of what may leave. Safe to drop half-way.
@@ -144,11 +214,14 @@ impl Sender {
     /// The connection broke.
     pub async fn write_some(&mut self) -> io::Result<()> {
         let free = self.buffer.get(..self.sendable()).unwrap_or_default();
+        if free.is_empty() {
+            return self.socket.flush().await;
+        }
         let written = self.socket.write(free).await?;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        drop(self.buffer.split_to(written));
+        self.buffer.advance(written);
         if let Some(released) = &mut self.released {
             *released -= written;
         }
@@ -160,7 +233,7 @@ impl Sender {
     /// # Errors
     /// The connection broke.
     pub async fn write_all(&mut self) -> io::Result<()> {
-        while self.sendable() > 0 {
+        while self.has_to_send() {
             self.write_some().await?;
         }
         Ok(())

@@ -12,19 +12,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::session::limits::{Counted, Limits};
 use crate::session::{self, STACK, Shared};
-
-use super::Client;
 
 /// All of them.
 #[derive(Debug)]
 pub(super) struct Workers {
     each: Vec<Worker>,
+    limits: Arc<Limits>,
 }
+
+/// A connection, counted from its arrival on.
+type Arrival = (TcpStream, Counted);
 
 #[derive(Debug)]
 struct Worker {
-    sockets: mpsc::UnboundedSender<TcpStream>,
+    sockets: mpsc::UnboundedSender<Arrival>,
     /// Sessions that it serves, or was given.
     serving: Arc<AtomicUsize>,
     ended: oneshot::Receiver<()>,
@@ -40,19 +43,24 @@ impl Workers {
         let each = (0..processors)
             .map(|n| Worker::start(n, Arc::clone(shared)))
             .collect::<io::Result<_>>()?;
-        Ok(Self { each })
+        let limits = Arc::clone(&shared.options.limits);
+        Ok(Self { each, limits })
     }
 
-    /// Gives a connection to the worker that has the fewest.
+    /// Gives a connection to the worker that has the fewest. One too many is hung up on.
     ///
     /// # Errors
     /// The socket is none any more.
     pub(super) fn serve(&self, socket: tokio::net::TcpStream) -> io::Result<()> {
+        let Some(counted) = self.limits.arrives() else {
+            tracing::debug!("too many connections wait for their login; one is hung up on");
+            return Ok(());
+        };
         let fewest = self.each.iter().min_by_key(|w| w.serving.load(Ordering::Relaxed));
         let Some(worker) = fewest else { return Ok(()) };
         let socket = socket.into_std()?;
         worker.serving.fetch_add(1, Ordering::Relaxed);
-        if worker.sockets.send(socket).is_err() {
+        if worker.sockets.send((socket, counted)).is_err() {
             tracing::error!("a thread that serves sessions is gone");
         }
         Ok(())
@@ -92,12 +100,12 @@ impl Worker {
 }
 
 /// Serves what is given, until no more can come and the last has ended.
-async fn work(mut given: mpsc::UnboundedReceiver<TcpStream>, shared: Arc<Shared>, serving: Arc<AtomicUsize>) {
+async fn work(mut given: mpsc::UnboundedReceiver<Arrival>, shared: Arc<Shared>, serving: Arc<AtomicUsize>) {
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
-            socket = given.recv() => match socket {
-                Some(socket) => drop(sessions.spawn(one(socket, Arc::clone(&shared)))),
+            arrived = given.recv() => match arrived {
+                Some(arrival) => drop(sessions.spawn(one(arrival, Arc::clone(&shared)))),
                 None => break,
             },
             Some(ended) = sessions.join_next() => end(&serving, ended),
@@ -108,9 +116,9 @@ async fn work(mut given: mpsc::UnboundedReceiver<TcpStream>, shared: Arc<Shared>
     }
 }
 
-async fn one(socket: TcpStream, shared: Arc<Shared>) {
-    match tokio::net::TcpStream::from_std(socket).and_then(Client::new) {
-        Ok(client) => session::run(client, shared).await,
+async fn one((socket, counted): Arrival, shared: Arc<Shared>) {
+    match tokio::net::TcpStream::from_std(socket) {
+        Ok(socket) => session::run(socket, shared, counted).await,
         Err(error) => tracing::debug!(%error, "a connection broke before it began"),
     }
 }

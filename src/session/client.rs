@@ -14,6 +14,9 @@ impl Session {
     /// Takes what the client has sent, as far as it may be acted on now.
     pub(super) async fn read_client(&mut self) -> Result<(), End> {
         while !self.leaving && self.upstream.sender.pending() < HIGH_WATER {
+            if !self.pass_tail() {
+                break;
+            }
             let Some(header) = frame::peek(&self.client.receiver.buffer)? else {
                 break;
             };
@@ -21,12 +24,21 @@ impl Session {
             if header.total > frame::client_limit(header.tag)?.saturating_add(1) {
                 return Err(ProtocolError::Length.into());
             }
-            let Some(whole) = self.client.receiver.buffer.get(..header.total) else {
+            let streamed = self.is_streamed(kind, header);
+            let arrived = self.client.receiver.buffer.len();
+            let Some(known) = self.client.receiver.buffer.get(..header.total.min(arrived)) else {
                 break;
             };
-            if self.must_wait(kind, whole.get(frame::HEADER..).unwrap_or_default()) {
+            if known.len() < header.total && !streamed {
+                break;
+            }
+            if self.must_wait(kind, known.get(frame::HEADER..).unwrap_or_default()) {
                 self.nudge();
                 break;
+            }
+            if streamed {
+                self.begin(kind, header).await?;
+                continue;
             }
             let Some(frame) = frame::take(&mut self.client.receiver.buffer, frame::client_limit)? else {
                 break;
@@ -158,7 +170,7 @@ impl Session {
     }
 
     /// COPY data, and what PostgreSQL passes over meanwhile.
-    fn take_copy(&mut self, kind: FrontendKind, frame: &Frame) -> Result<(), End> {
+    pub(super) fn take_copy(&mut self, kind: FrontendKind, frame: &Frame) -> Result<(), End> {
         match kind {
             FrontendKind::CopyData => self.upstream.sender.copy_frame(&frame.bytes),
             FrontendKind::CopyDone => {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::audit::{AuditUnavailable, Recorded};
 use crate::pipeline::Refusal;
 use crate::sql::{Command, ConfigValue};
+use crate::upstream::Sender;
 use crate::wire::frontend::{Bind, Parse, Target};
 
 use super::planning::{Examined, Inner, cursor_of, tag_refusal};
@@ -85,27 +86,49 @@ impl Session {
 
     /// Bind
     pub(super) async fn bind(&mut self, bind: Bind) -> Result<(), End> {
+        let utf8 = self.speaks_utf8();
+        let read = |command: Option<&Command>| read_parameters(command, &bind, utf8);
+        let send = |sender: &mut Sender, name: &str| sender.bind(&bind.portal, name, &bind.rest);
+        self.bind_as(bind.portal.clone(), &bind.statement, Some(&bind), read, send)
+            .await?;
+        Ok(())
+    }
+
+    /// Bind of which all behind the names, so many bytes, is handed on as it comes; whether it shall be.
+    pub(super) async fn bind_large(&mut self, portal: String, statement: &str, rest: usize) -> Result<bool, End> {
+        let name = portal.clone();
+        let send = |sender: &mut Sender, statement: &str| sender.bind_begin(&name, statement, rest);
+        self.bind_as(portal, statement, None, |_| Vec::new(), send).await
+    }
+
+    /// Binds a portal to the form of a statement; whether it is served. `values`: where they are at hand.
+    async fn bind_as(
+        &mut self,
+        portal: String,
+        statement: &str,
+        values: Option<&Bind>,
+        read: impl FnOnce(Option<&Command>) -> Vec<Option<String>>,
+        send: impl FnOnce(&mut Sender, &str),
+    ) -> Result<bool, End> {
         self.refresh().await?;
         let policy = Arc::clone(&self.rules.policy);
-        let Some(form) = self.form(&bind.statement, &policy).await? else {
-            return Ok(());
+        let Some(form) = self.form(statement, &policy).await? else {
+            return Ok(false);
         };
-        self.upstream.sender.bind(&bind.portal, &form.upstream_name, &bind.rest);
-        let mut portal = Portal::new(
+        send(&mut self.upstream.sender, &form.upstream_name);
+        let mut bound = Portal::new(
             form.text,
             form.planned,
             form.request.declared.ground(),
             self.rules.version,
         );
-        portal.parameters = read_parameters(portal.planned.command(), &bind);
-        portal.subjects = self
-            .trail
-            .subjects(portal.planned.statement(), &portal.text, Some(&bind));
-        portal.inner = form.inner;
-        let portal = Arc::new(portal);
-        self.portals.sent(bind.portal, Some(Arc::clone(&portal)));
-        self.sent(Sent::new(What::Bind(portal)));
-        Ok(())
+        bound.parameters = read(bound.planned.command());
+        bound.subjects = self.trail.subjects(bound.planned.statement(), &bound.text, values);
+        bound.inner = form.inner;
+        let bound = Arc::new(bound);
+        self.portals.sent(portal, Some(Arc::clone(&bound)));
+        self.sent(Sent::new(What::Bind(bound)));
+        Ok(true)
     }
 
     /// Describe
@@ -410,7 +433,9 @@ impl Session {
 }
 
 /// The parameters that a set_config reads, as text.
-fn read_parameters(command: Option<&Command>, bind: &Bind) -> Vec<Option<String>> {
+/// In another encoding than UTF-8 only ASCII is sure to be the
+/// server's reading too.
+fn read_parameters(command: Option<&Command>, bind: &Bind, utf8: bool) -> Vec<Option<String>> {
     let Some(Command::SetConfig(calls)) = command else {
         return Vec::new();
     };
@@ -419,7 +444,11 @@ fn read_parameters(command: Option<&Command>, bind: &Bind) -> Vec<Option<String>
             .iter()
             .any(|c| matches!(c.value, ConfigValue::Parameter(p) if usize::from(p) == n + 1))
     };
-    let text = |bytes: &bytes::Bytes| String::from_utf8(bytes.to_vec()).ok();
+    let is_read_alike = |bytes: &bytes::Bytes| utf8 || bytes.is_ascii();
+    let text = |bytes: &bytes::Bytes| {
+        let bytes = Some(bytes).filter(|bytes| is_read_alike(bytes))?;
+        String::from_utf8(bytes.to_vec()).ok()
+    };
     bind.values
         .iter()
         .enumerate()

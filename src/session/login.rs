@@ -1,7 +1,8 @@
-//! From a start-up packet to the first ReadyForQuery: the role and database against the rules,
-//! authentication passed through as it is, the session's settings and the catalog read.
+//! From a start-up packet to the first ReadyForQuery: the role and database against the rules, the client's
+//! certificate, authentication, the session's settings and the catalog read.
 //!
-//! The proxy keeps no credential: it sees a client's answer and hands it on.
+//! Authentication is passed through as it is: a client's answer is seen and handed on. Or, where the proxy has
+//! verifiers, clients are authenticated here and logged in by what their proof teaches: no password is kept either.
 
 use std::io;
 use std::sync::Arc;
@@ -15,12 +16,14 @@ use crate::pipeline::Outcome;
 use crate::upstream::catalogs::{CatalogStore, Versioned};
 use crate::upstream::loader::{self, LoadError, Moment};
 use crate::upstream::{Upstream, UpstreamError};
-use crate::wire::backend::{Authentication, TransactionStatus};
+use crate::wire::backend::TransactionStatus;
 use crate::wire::startup::Startup;
-use crate::wire::{BackendKind, ErrorFields, ProtocolError, encode, frame};
+use crate::wire::{BackendKind, ErrorFields, ProtocolError, encode};
 
+use super::authentication;
 use super::errors;
 use super::in_force::InForce;
+use super::limits::Counted;
 use super::refusal::fatal;
 use super::search_path;
 use super::settings::{Followed, Setting, Settings, Source};
@@ -63,7 +66,7 @@ impl From<LoadError> for Failed {
             LoadError::Server(fields) if fields.is_fatal() => {
                 Self::Tell(errors::rebuild(&fields, errors::About::default()))
             }
-            LoadError::Server(_) | LoadError::Unexpected(_) => {
+            LoadError::Server(_) | LoadError::Login(_) | LoadError::Tls(_) | LoadError::Unexpected(_) => {
                 Self::Tell(fatal("XX000", "what exists in the database cannot be read"))
             }
         }
@@ -80,6 +83,8 @@ pub struct LoggedIn {
     pub rules: InForce,
     /// What the settings start as.
     pub settings: Settings,
+    /// The database's own encoding.
+    pub server_encoding: String,
     /// The database's catalogs.
     pub store: Arc<CatalogStore>,
     /// What exists.
@@ -90,7 +95,12 @@ pub struct LoggedIn {
 ///
 /// # Errors
 /// See [`Failed`].
-pub async fn login(client: &mut Client, startup: &Startup, shared: &Shared) -> Result<LoggedIn, Failed> {
+pub async fn login(
+    client: &mut Client,
+    startup: &Startup,
+    shared: &Shared,
+    counted: &mut Counted,
+) -> Result<LoggedIn, Failed> {
     let asked = Asked::read(startup).map_err(Failed::Tell)?;
     let facts = Arc::new(SessionFacts {
         id: Uuid::now_v7(),
@@ -100,7 +110,7 @@ pub async fn login(client: &mut Client, startup: &Startup, shared: &Shared) -> R
         database: asked.database.clone(),
     });
     let mut stamp = None;
-    let done = proceed(client, startup, shared, asked, &facts, &mut stamp).await;
+    let done = proceed(client, startup, shared, counted, asked, &facts, &mut stamp).await;
     let (outcome, sqlstate) = match &done {
         Ok(_) => (Outcome::Allow, None),
         Err(Failed::Tell(fields)) => (Outcome::Refuse, Some(SqlState::new(fields.sqlstate()))),
@@ -120,6 +130,7 @@ async fn proceed(
     client: &mut Client,
     startup: &Startup,
     shared: &Shared,
+    counted: &mut Counted,
     asked: Asked,
     facts: &Arc<SessionFacts>,
     stamp: &mut Option<Arc<PolicyStamp>>,
@@ -133,19 +144,28 @@ async fn proceed(
             format!("role \"{}\" is not in the rules of this database", asked.user),
         )));
     }
-    if startup.newer || !startup.protocol_options.is_empty() {
-        encode::negotiate(&mut client.sender.buffer, &startup.protocol_options);
+    may_come(client, shared, &asked.user).map_err(Failed::Tell)?;
+    let (protocol, must_be_said) = startup.negotiated();
+    if must_be_said {
+        encode::negotiate(&mut client.sender.buffer, protocol, &startup.protocol_options);
     }
-    let mut upstream = Upstream::connect(&shared.options.upstream)
-        .await
-        .map_err(UpstreamError::Io)?;
+    let credential = authentication::here(client, shared, &asked.user).await?;
+    counted.logs_in(&asked.user).map_err(Failed::Tell)?;
+    let server = &shared.options.server;
+    let mut upstream = server.connect().await.map_err(UpstreamError::Io)?;
     let secrets = (shared.secrets)(&rules.policy, &asked.user);
-    upstream.sender.startup(&asked.parameters(&rules.policy, secrets));
-    authenticate(client, &mut upstream, shared, facts).await?;
+    let parameters = asked.parameters(&rules.policy, secrets).map_err(Failed::Tell)?;
+    upstream
+        .sender
+        .startup(protocol.min(server.options.max_protocol), &parameters);
+    match credential {
+        Some(credential) => authentication::upstream(client, &mut upstream, facts, &credential).await?,
+        None => authentication::passed_on(client, &mut upstream, shared, facts).await?,
+    }
     begin(&mut upstream, client, facts).await?;
     let aside = &mut client.sender.buffer;
     let start = loader::session_settings(&mut upstream, aside).await?;
-    if start.standard_conforming_strings != "on" || start.client_encoding != "UTF8" {
+    if start.standard_conforming_strings != "on" {
         return Err(Failed::Tell(fatal(
             "XX000",
             "the server does not take the session's settings",
@@ -158,6 +178,7 @@ async fn proceed(
             value: search_path::split(&start.search_path).unwrap_or_default(),
             source: Source::Startup,
         },
+        Followed::ClientEncoding => Setting::text(&start.client_encoding, Source::Startup),
         Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor => {
             asked.initial(setting, &rules.policy)
         }
@@ -167,72 +188,24 @@ async fn proceed(
         facts: Arc::clone(facts),
         rules,
         settings,
+        server_encoding: start.server_encoding,
         store,
         catalog,
     })
 }
 
-/// Hands questions and answers back and forth until the server is content.
-async fn authenticate(
-    client: &mut Client,
-    upstream: &mut Upstream,
-    shared: &Shared,
-    facts: &SessionFacts,
-) -> Result<(), Failed> {
-    let mut asked = false;
-    loop {
-        let question = upstream.exchange().await?;
-        match BackendKind::of(question.tag)? {
-            BackendKind::Authentication => {}
-            BackendKind::NoticeResponse => continue,
-            BackendKind::ErrorResponse => return Err(server_error(question.body(), facts)),
-            other => return Err(unexpected(other)),
-        }
-        match Authentication::read(question.body())? {
-            Authentication::Ok => {
-                if !asked && !client.loopback && !shared.options.allow_trust {
-                    return Err(Failed::Tell(
-                        fatal(
-                            "28000",
-                            "the server asks for no password, and this proxy is not on a loopback address",
-                        )
-                        .with(b'H', "--allow-trust accepts that"),
-                    ));
-                }
-                client.sender.buffer.extend_from_slice(&question.bytes);
-                return Ok(());
-            }
-            Authentication::SaslFinal => {
-                client.sender.buffer.extend_from_slice(&question.bytes);
-                continue;
-            }
-            Authentication::Password | Authentication::Md5 | Authentication::SaslContinue => {
-                client.sender.buffer.extend_from_slice(&question.bytes);
-            }
-            Authentication::Sasl(mechanisms) => {
-                // Channel binding would bind the client to our connection, not to the server's.
-                let mechanisms: Vec<String> = mechanisms.into_iter().filter(|m| !m.ends_with("-PLUS")).collect();
-                encode::sasl_mechanisms(&mut client.sender.buffer, &mechanisms);
-            }
-            Authentication::Unsupported(_) => {
-                return Err(Failed::Tell(fatal(
-                    "0A000",
-                    "the server asks for a way of authentication that this proxy does not pass on",
-                )));
-            }
-        }
-        asked = true;
-        client.sender.write_all().await?;
-        let answer = loop {
-            if let Some(frame) = frame::take(&mut client.receiver.buffer, frame::password_limit)? {
-                break frame;
-            }
-            if !client.receiver.fill().await? {
-                return Err(Failed::Gone);
-            }
-        };
-        upstream.sender.password(&answer.bytes);
+/// Whether a client may try at all: by TLS, by its certificate, by how often it failed.
+fn may_come(client: &Client, shared: &Shared, role: &str) -> Result<(), ErrorFields> {
+    if shared.options.require_tls && !client.is_encrypted() {
+        return Err(fatal("28000", "connections to this proxy must use TLS").with(b'H', "sslmode=require"));
     }
+    if let Some(certificate) = client.certificate()
+        && !certificate.roles.iter().any(|r| r == role)
+    {
+        let message = format!("certificate authentication failed for user \"{role}\"");
+        return Err(fatal("28000", message).with(b'D', "the client's certificate is not that of this role"));
+    }
+    shared.options.limits.may_try(client.peer.ip(), role)
 }
 
 /// What the server says of itself, up to its ReadyForQuery, which is kept back.
@@ -277,7 +250,7 @@ async fn first_catalog(
 }
 
 /// Errors before the session begins name roles and databases, which the client named itself.
-fn server_error(body: bytes::Bytes, facts: &SessionFacts) -> Failed {
+pub(super) fn server_error(body: bytes::Bytes, facts: &SessionFacts) -> Failed {
     let names = [Some(facts.role.as_str()), Some(facts.database.as_str())];
     let about = errors::About {
         names,
@@ -289,7 +262,7 @@ fn server_error(body: bytes::Bytes, facts: &SessionFacts) -> Failed {
     }
 }
 
-fn unexpected(kind: BackendKind) -> Failed {
+pub(super) fn unexpected(kind: BackendKind) -> Failed {
     tracing::warn!(?kind, "unexpected message during login");
     Failed::Tell(fatal("08P01", "the server sent an unexpected message"))
 }

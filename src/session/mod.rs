@@ -10,13 +10,16 @@
 //! an answer says so, and a message that could depend on an answer under way waits for it.
 
 mod audit_trail;
+mod authentication;
 mod break_glass;
 mod client;
 mod core;
+mod encoding;
 mod errors;
 mod extended;
 mod in_force;
 pub mod keys;
+pub mod limits;
 mod login;
 mod names;
 mod planning;
@@ -31,23 +34,28 @@ pub mod settings;
 mod shared;
 mod simple;
 mod startup;
+mod stream;
 mod subjects;
 mod text;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::audit::AuditUnavailable;
 use crate::downstream::{self, Client, Opening};
+use crate::tls;
 use crate::upstream::{self, Upstream, UpstreamError};
+use crate::wire::frontend::FrontendKind;
 use crate::wire::{ErrorFields, ProtocolError};
 
 use audit_trail::Trail;
 use break_glass::Glass;
 use in_force::InForce;
+use limits::Counted;
 use login::{Failed, LoggedIn};
 use names::Names;
 use prepared::{Portal, Prepared};
@@ -55,6 +63,7 @@ use refresh::SessionCatalog;
 use refusal::fatal;
 use responses::Responses;
 use settings::{Block, OutOfStep, Settings};
+use stream::Tail;
 
 /// The stack that a thread which serves sessions needs, in bytes.
 pub use crate::sql::nesting::STACK;
@@ -122,6 +131,9 @@ struct Session {
     database: Arc<str>,
     rules: InForce,
     settings: Settings,
+    server_encoding: String,
+    /// What the server said of the client's encoding since the last ReadyForQuery.
+    reported_encoding: Option<String>,
     catalog: SessionCatalog,
     statements: Names<Arc<Prepared>>,
     portals: Names<Arc<Portal>>,
@@ -139,6 +151,8 @@ struct Session {
     copying_in: bool,
     /// So many bytes of a frame are still to be handed to the client as they come.
     passing: usize,
+    /// What is still to come of a message of the client's that is not kept until it is whole.
+    tail: Tail,
     /// The client said goodbye; what it sent before is still carried out and answered.
     leaving: bool,
     /// The client is not there any more: nothing more is written to it.
@@ -150,30 +164,45 @@ struct Session {
 }
 
 /// Serves one connection, from its first packet to its end.
-pub async fn run(mut client: Client, shared: Arc<Shared>) {
-    let opened = timeout(shared.options.login_timeout, enter(&mut client, &shared)).await;
-    match opened {
-        Ok(Ok(Some(logged_in))) => Session::new(client, shared, logged_in).live().await,
-        Ok(Ok(None) | Err(Failed::Gone)) => {}
-        Ok(Err(Failed::Tell(fields))) => client.sender.fatal(&fields).await,
+pub async fn run(socket: TcpStream, shared: Arc<Shared>, mut counted: Counted) {
+    let entered = timeout(shared.options.login_timeout, enter(socket, &shared, &mut counted)).await;
+    match entered {
+        Ok(Ok(Some((client, logged_in)))) => Session::new(*client, shared, logged_in).live().await,
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a connection broke before it began"),
         // PostgreSQL hangs up without a word when authentication takes too long.
         Err(_) => {}
     }
 }
 
 /// `None`: there is no session to serve.
-async fn enter(client: &mut Client, shared: &Shared) -> Result<Option<LoggedIn>, Failed> {
-    match downstream::open(client).await? {
-        Opening::Startup(startup) => login::login(client, &startup, shared).await.map(Some),
+async fn enter(
+    socket: TcpStream,
+    shared: &Shared,
+    counted: &mut Counted,
+) -> std::io::Result<Option<(Box<Client>, LoggedIn)>> {
+    tls::keep_alive(&socket, shared.options.keep_alive)?;
+    let tls = shared.options.tls.load_full();
+    match downstream::open(Client::new(socket)?, tls.as_deref()).await? {
+        Opening::Startup(mut client, startup) => match login::login(&mut client, &startup, shared, counted).await {
+            Ok(logged_in) => Ok(Some((client, logged_in))),
+            Err(Failed::Tell(fields)) => {
+                client.sender.fatal(&fields).await;
+                Ok(None)
+            }
+            Err(Failed::Gone) => Ok(None),
+        },
         Opening::Cancel { process, secret } => {
-            let address = &shared.options.upstream;
-            if let Err(error) = upstream::cancel(address, process, secret).await {
+            if let Err(error) = upstream::cancel(&shared.options.server, process, &secret).await {
                 tracing::debug!(%error, "a cancel request came to nothing");
             }
             Ok(None)
         }
         Opening::Nothing => Ok(None),
-        Opening::Refused(error) => Err(Failed::Tell(fatal("0A000", error.to_string()))),
+        Opening::Refused(mut client, error) => {
+            client.sender.fatal(&fatal("0A000", error.to_string())).await;
+            Ok(None)
+        }
     }
 }
 
@@ -189,6 +218,8 @@ impl Session {
             upstream: logged_in.upstream,
             rules: logged_in.rules,
             settings: logged_in.settings,
+            server_encoding: logged_in.server_encoding,
+            reported_encoding: None,
             catalog: SessionCatalog::new(logged_in.store, logged_in.catalog),
             statements: Names::default(),
             portals: Names::default(),
@@ -199,6 +230,7 @@ impl Session {
             skipping: false,
             copying_in: false,
             passing: 0,
+            tail: Tail::default(),
             leaving: false,
             gone: false,
             glass: None,
@@ -235,7 +267,7 @@ impl Session {
 
     /// What is still to be written to the client, each row behind its record.
     async fn last_answers(&mut self) -> Result<(), End> {
-        while !self.gone && !self.client.sender.buffer.is_empty() {
+        while !self.gone && (!self.client.sender.buffer.is_empty() || self.client.sender.has_to_send()) {
             if self.client.sender.write_all().await.is_err() {
                 break;
             }
@@ -265,10 +297,12 @@ impl Session {
         self.release()?;
         let held = self.client.sender.waits_for();
         let can_send = self.client.sender.is_worth_sending();
+        let must_write = !self.upstream.sender.is_idle();
         let may_listen = !self.leaving
             && self.upstream.sender.pending() < HIGH_WATER
             && self.client.receiver.buffer.len() < self.wanted();
         let has_room = self.client.sender.buffer.len() < HIGH_WATER;
+        let is_idle = self.is_at_rest() && self.settings.block() == Block::None;
         tokio::select! {
             biased;
             written = self.client.sender.write_some(), if can_send => {
@@ -277,10 +311,10 @@ impl Session {
                     self.leave();
                 }
             }
-            written = self.upstream.sender.write_some(), if self.upstream.sender.pending() > 0 => written?,
+            written = self.upstream.sender.write_some(), if must_write => written?,
             filled = self.upstream.receiver.fill(), if has_room => match filled {
                 Ok(()) => {}
-                Err(UpstreamError::Closed) if self.leaving => return Err(End::Quiet),
+                Err(UpstreamError::Closed | UpstreamError::Io(_)) if self.leaving => return Err(End::Quiet),
                 Err(error) => return Err(error.into()),
             },
             filled = self.client.receiver.fill(), if may_listen => match filled {
@@ -292,6 +326,10 @@ impl Session {
                 self.client.sender.is_written();
             }
             _ = self.phase.changed() => {}
+            () = silence(self.shared.options.idle_timeout), if is_idle => {
+                let message = "terminating connection due to idle-session timeout";
+                return Err(End::Fatal(fatal("57P05", message)));
+            }
         }
         Ok(())
     }
@@ -310,6 +348,10 @@ impl Session {
     /// How much of the client's data to have in hand before none more is read: a whole frame.
     fn wanted(&self) -> usize {
         match crate::wire::frame::peek(&self.client.receiver.buffer) {
+            _ if !self.tail.is_over() => HIGH_WATER,
+            Ok(Some(header)) if FrontendKind::of(header.tag).is_ok_and(|kind| self.is_streamed(kind, header)) => {
+                HIGH_WATER
+            }
             Ok(Some(header)) => header.total.max(HIGH_WATER),
             Ok(None) | Err(_) => HIGH_WATER,
         }
@@ -338,13 +380,21 @@ impl Session {
 
     /// Nothing is owed and nothing is open between client and server but perhaps a transaction block.
     fn is_at_rest(&self) -> bool {
-        self.responses.is_empty() && !self.unsynced && !self.copying_in && self.passing == 0
+        self.responses.is_empty() && !self.unsynced && !self.copying_in && self.passing == 0 && self.tail.is_over()
     }
 
     /// A name of ours for a prepared statement.
     fn own_name(&mut self) -> String {
         self.named += 1;
         format!("pgpurpose_{}", self.named)
+    }
+}
+
+/// Ends when nothing has happened for so long; never, if there is no such time.
+async fn silence(longest: Option<Duration>) {
+    match longest {
+        Some(longest) => sleep(longest).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -86,6 +86,14 @@ impl Session {
     }
 
     fn examine_once<'p>(&mut self, text: &Text, policy: &'p Policy) -> Examined<'p> {
+        let mut examined = self.examine_as_utf8(text, policy);
+        if let Err(refusal) = self.may_go_out(text, &examined.verdict) {
+            examined.verdict = Err(refusal);
+        }
+        examined
+    }
+
+    fn examine_as_utf8<'p>(&mut self, text: &Text, policy: &'p Policy) -> Examined<'p> {
         // What is kept is kept for texts of one statement, which has all tags.
         let alone = text.sql.tags_in(0..usize::MAX).ok().map(|tags| {
             let request = self.request(policy, &self.settings, &tags);

@@ -149,7 +149,9 @@ impl Session {
                 &fields,
                 super::errors::About::default(),
             ))),
-            Err(error @ (LoadError::Server(_) | LoadError::Unexpected(_))) => {
+            Err(
+                error @ (LoadError::Server(_) | LoadError::Login(_) | LoadError::Tls(_) | LoadError::Unexpected(_)),
+            ) => {
                 tracing::warn!(%error, "the old catalog stays");
                 store.mark_stale();
                 self.catalog.missed = false;

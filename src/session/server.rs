@@ -290,6 +290,7 @@ impl Session {
         }
         let status = TransactionStatus::read(&frame.body())?;
         self.settings.ready(status)?;
+        self.check_encoding()?;
         if status == TransactionStatus::Idle {
             self.portals.retain(|_, portal| portal.hold);
             self.catalog.transaction_ended();
@@ -324,6 +325,7 @@ impl Session {
                     .unwrap_or_else(|| errors::rebuild(&fields, sent.about())),
             },
         };
+        let told = self.in_encoding(told);
         encode::error(&mut self.client.sender.buffer, &told);
         self.skip_to_sync(fields.sqlstate());
         Ok(())
@@ -409,6 +411,7 @@ impl Session {
         let fields = ErrorFields::read(frame.body())?;
         let about = self.responses.front().map(|sent| sent.about()).unwrap_or_default();
         if let Some(told) = errors::rebuild_notice(&fields, about) {
+            let told = self.in_encoding(told);
             encode::notice(&mut self.client.sender.buffer, &told);
         }
         Ok(())
@@ -418,8 +421,9 @@ impl Session {
     fn parameter(&mut self, frame: &Frame) -> Result<(), End> {
         let (name, value) = backend::parameter_status(frame.body())?;
         match (name.as_str(), value.as_str()) {
-            ("standard_conforming_strings", "on") | ("client_encoding", "UTF8") => {}
-            ("standard_conforming_strings" | "client_encoding", _) => {
+            ("standard_conforming_strings", "on") => {}
+            ("client_encoding", reported) => self.reported_encoding = Some(reported.to_owned()),
+            ("standard_conforming_strings", _) => {
                 tracing::error!(name, "a setting that is pinned changed");
                 return Err(End::Fatal(fatal(
                     "XX000",

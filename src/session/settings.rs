@@ -36,16 +36,19 @@ pub enum Followed {
     Actor,
     /// `search_path`
     SearchPath,
+    /// `client_encoding`: in which encoding texts come
+    ClientEncoding,
 }
 
 impl Followed {
     /// All of them, in the order of [`Settings`]' variables.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Purpose,
         Self::Reason,
         Self::Subject,
         Self::Actor,
         Self::SearchPath,
+        Self::ClientEncoding,
     ];
 
     /// The setting of that name, in any case.
@@ -61,6 +64,7 @@ impl Followed {
             Self::Subject => "pgpurpose.subject",
             Self::Actor => "pgpurpose.actor",
             Self::SearchPath => "search_path",
+            Self::ClientEncoding => "client_encoding",
         }
     }
 }
@@ -202,7 +206,7 @@ pub enum Block {
 /// The followed settings, and the transaction they live in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    variables: [Variable; 5],
+    variables: [Variable; 6],
     block: Block,
     /// Names of savepoints, oldest first; the n-th, from 0, has nesting n + 2.
     savepoints: Vec<String>,
@@ -225,13 +229,14 @@ impl Settings {
 
     /// The value in force.
     pub fn get(&self, setting: Followed) -> &Setting {
-        let [purpose, reason, subject, actor, search_path] = &self.variables;
+        let [purpose, reason, subject, actor, search_path, encoding] = &self.variables;
         let variable = match setting {
             Followed::Purpose => purpose,
             Followed::Reason => reason,
             Followed::Subject => subject,
             Followed::Actor => actor,
             Followed::SearchPath => search_path,
+            Followed::ClientEncoding => encoding,
         };
         &variable.current
     }
@@ -330,7 +335,10 @@ impl Settings {
             // Each argument of SET is one name; set_config's one text is a list of them.
             (Followed::SearchPath, true) => texts.into_iter().map(search_path::cut).collect(),
             (Followed::SearchPath, false) => search_path::split(&texts.concat()).unwrap_or_default(),
-            (Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor, _) => texts,
+            (
+                Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor | Followed::ClientEncoding,
+                _,
+            ) => texts,
         });
         self.assign(setting, value, call.local);
     }
@@ -338,13 +346,14 @@ impl Settings {
     /// `None` is the value of RESET.
     fn assign(&mut self, setting: Followed, value: Option<Vec<String>>, local: bool) {
         let nesting = self.nesting();
-        let [purpose, reason, subject, actor, search_path] = &mut self.variables;
+        let [purpose, reason, subject, actor, search_path, encoding] = &mut self.variables;
         let variable = match setting {
             Followed::Purpose => purpose,
             Followed::Reason => reason,
             Followed::Subject => subject,
             Followed::Actor => actor,
             Followed::SearchPath => search_path,
+            Followed::ClientEncoding => encoding,
         };
         let new = match value {
             None => variable.reset.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 use tokio::sync::watch;
@@ -13,9 +13,12 @@ use tokio::sync::watch;
 use crate::audit::Journal;
 use crate::pipeline::{Plan, Refusal, Template};
 use crate::rules::PolicySet;
-use crate::upstream::Address;
+use crate::tls::ServerTls;
+use crate::upstream::Server;
 use crate::upstream::catalogs::Catalogs;
+use crate::upstream::verifiers::Verifiers;
 
+use super::limits::Limits;
 use super::request::StandingKey;
 
 /// Rules in force.
@@ -39,16 +42,52 @@ pub enum Phase {
 }
 
 /// What the program was told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// The server.
-    pub upstream: Address,
+    pub server: Arc<Server>,
+    /// TLS towards clients; none: there is none.
+    pub tls: Arc<ArcSwapOption<ServerTls>>,
+    /// Clients must speak TLS.
+    pub require_tls: bool,
+    /// Against what clients are authenticated here; none: the server's questions and their answers are passed on.
+    pub verifiers: Option<Arc<Verifiers>>,
     /// A server that asks for no password is accepted.
     pub allow_trust: bool,
+    /// Passwords are taken by MD5.
+    pub allow_md5: bool,
+    /// Passwords are taken in clear text.
+    pub allow_password: bool,
+    /// How many connections there may be.
+    pub limits: Arc<Limits>,
     /// A login that takes longer is given up.
     pub login_timeout: Duration,
+    /// A session outside a transaction that is silent for longer is ended; none: never.
+    pub idle_timeout: Option<Duration>,
+    /// After so long without a word a client is asked whether it is there; none: never.
+    pub keep_alive: Option<Duration>,
     /// A catalog older than this is loaded anew when a session is idle.
     pub catalog_age: Duration,
+}
+
+impl Options {
+    /// The defaults, for that server.
+    pub fn new(server: Server) -> Self {
+        Self {
+            server: Arc::new(server),
+            tls: Arc::default(),
+            require_tls: false,
+            verifiers: None,
+            allow_trust: false,
+            allow_md5: false,
+            allow_password: false,
+            limits: Arc::default(),
+            login_timeout: Duration::from_secs(60),
+            idle_timeout: None,
+            keep_alive: Some(Duration::from_secs(60)),
+            catalog_age: Duration::from_secs(30),
+        }
+    }
 }
 
 /// Start-up settings that a role's sessions need upstream and that no client may see or change.

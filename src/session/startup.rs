@@ -5,10 +5,13 @@
 use crate::catalog::lists;
 use crate::policy::Policy;
 use crate::wire::ErrorFields;
-use crate::wire::startup::Startup;
+use crate::wire::startup::{self, Startup};
 
 use super::refusal::fatal;
 use super::settings::{Followed, Setting, Source};
+
+/// Length, version and the last byte of a start-up packet.
+const STARTUP_OVERHEAD: usize = 9;
 
 /// Who logs in where, as the client said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,10 +63,8 @@ impl Asked {
     }
 
     fn set(&mut self, name: String, value: String) -> Result<(), ErrorFields> {
-        match name.as_str() {
-            "client_encoding" => return check_encoding(&value),
-            "standard_conforming_strings" => return check_strings(&value),
-            _ => {}
+        if name == "standard_conforming_strings" {
+            return check_strings(&value);
         }
         lists::may_set(&name, &value).map_err(|reason| {
             let message = format!("setting \"{name}\" cannot be given at start-up through this proxy");
@@ -90,7 +91,11 @@ impl Asked {
     pub fn initial(&self, setting: Followed, policy: &Policy) -> Setting {
         let default = match setting {
             Followed::Purpose => policy.roles.get(&self.user).and_then(|r| r.default_purpose.as_deref()),
-            Followed::Reason | Followed::Subject | Followed::Actor | Followed::SearchPath => None,
+            Followed::Reason
+            | Followed::Subject
+            | Followed::Actor
+            | Followed::SearchPath
+            | Followed::ClientEncoding => None,
         };
         match self.get(setting.name()) {
             Some(value) => Setting::text(value, Source::Startup),
@@ -99,7 +104,14 @@ impl Asked {
     }
 
     /// The parameters for the server: ours last, so that they hold.
-    pub fn parameters(&self, policy: &Policy, secrets: Vec<(String, String)>) -> Vec<(String, String)> {
+    ///
+    /// # Errors
+    /// More than PostgreSQL reads at start-up: it would hang up without a word.
+    pub fn parameters(
+        &self,
+        policy: &Policy,
+        secrets: Vec<(String, String)>,
+    ) -> Result<Vec<(String, String)>, ErrorFields> {
         let mut all = vec![
             ("user".to_owned(), self.user.clone()),
             ("database".to_owned(), self.database.clone()),
@@ -107,7 +119,9 @@ impl Asked {
         let followed = |name: &str| name.starts_with("pgpurpose.");
         all.extend(self.settings.iter().filter(|(n, _)| !followed(n)).cloned());
         let mut ours = |name: &str, value: &str| all.push((name.to_owned(), value.to_owned()));
-        ours("client_encoding", "UTF8");
+        if self.get("client_encoding").is_none() {
+            ours("client_encoding", "UTF8");
+        }
         ours("standard_conforming_strings", "on");
         for setting in [Followed::Purpose, Followed::Reason, Followed::Subject, Followed::Actor] {
             ours(setting.name(), self.initial(setting, policy).as_text());
@@ -115,7 +129,18 @@ impl Asked {
         ours("pgpurpose.version", env!("CARGO_PKG_VERSION"));
         ours("pgpurpose.policy", &format!("{} {}", policy.revision, policy.sha256));
         all.extend(secrets);
-        all
+        let length: usize = all.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        match length + STARTUP_OVERHEAD <= startup::LIMIT {
+            true => Ok(all),
+            false => Err(fatal(
+                "54000",
+                "the session needs more settings than PostgreSQL reads at start-up",
+            )
+            .with(
+                b'H',
+                "grant the role fewer purposes with keyed masks, or send fewer settings",
+            )),
+        }
     }
 }
 
@@ -123,23 +148,6 @@ fn no_replication(value: &str) -> Result<(), ErrorFields> {
     match value.to_ascii_lowercase().as_str() {
         "false" | "off" | "no" | "0" => Ok(()),
         _ => Err(fatal("0A000", "replication connections are not served by this proxy")),
-    }
-}
-
-fn check_encoding(value: &str) -> Result<(), ErrorFields> {
-    let name: String = value
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    match name.as_str() {
-        // SQL_ASCII is what clients ask for that do not know: they get the bytes as they are.
-        "utf8" | "unicode" | "sqlascii" => Ok(()),
-        _ => Err(fatal(
-            "22023",
-            format!("client_encoding \"{value}\" is not served by this proxy"),
-        )
-        .with(b'H', "use UTF8")),
     }
 }
 
@@ -204,7 +212,7 @@ mod tests {
 
     fn read(parameters: &[(&str, &str)]) -> Result<Asked, String> {
         let startup = Startup {
-            newer: false,
+            protocol: crate::wire::startup::PROTOCOL_3_0,
             protocol_options: vec![],
             parameters: parameters.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect(),
         };
@@ -231,11 +239,10 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused() {
         let user = ("user", "a");
-        let cases: [(&[(&str, &str)], &str); 10] = [
+        let cases: [(&[(&str, &str)], &str); 9] = [
             (&[], "28000"),
             (&[user, ("replication", "database")], "0A000"),
             (&[user, ("replication", "true")], "0A000"),
-            (&[user, ("client_encoding", "LATIN1")], "22023"),
             (&[user, ("standard_conforming_strings", "off")], "22023"),
             (&[user, ("session_preload_libraries", "x")], "42501"),
             (&[user, ("options", "-c session_authorization=b")], "42501"),
@@ -260,6 +267,6 @@ mod tests {
         .unwrap();
         assert_eq!(asked.database, "a");
         let shown: Vec<String> = asked.settings.iter().map(|(n, v)| format!("{n}={v}")).collect();
-        assert_eq!(shown, ["pgpurpose.purpose=y", "datestyle=ISO"]);
+        assert_eq!(shown, ["pgpurpose.purpose=y", "datestyle=ISO", "client_encoding=utf-8"]);
     }
 }

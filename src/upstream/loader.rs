@@ -8,13 +8,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use zeroize::Zeroizing;
 
-use super::{Target, Upstream, UpstreamError, loader_sql, privileges};
+use super::login::{self, Credential, LoginError};
+use super::{Server, Target, Upstream, UpstreamError, loader_sql, privileges};
 use crate::catalog::{
     Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind,
 };
-use crate::wire::backend::{self, Authentication, TransactionStatus};
+use crate::tls::TlsError;
+use crate::wire::backend::{self, TransactionStatus};
 use crate::wire::frontend::Target as Named;
+use crate::wire::startup::PROTOCOL_3_0;
 use crate::wire::{BackendKind, ErrorFields, ProtocolError};
 
 /// Where the connection stands while the catalog is read.
@@ -32,12 +36,28 @@ pub enum LoadError {
     /// The connection ended or is out of step.
     #[error(transparent)]
     Connection(#[from] UpstreamError),
+    /// The server does not let us in.
+    #[error(transparent)]
+    Login(LoginError),
+    /// Certificates are not usable.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// PostgreSQL refused a query.
     #[error("the catalog cannot be read: {}", .0.get(b'M').unwrap_or("unknown error"))]
     Server(ErrorFields),
     /// A row is not of the form that was asked for.
     #[error("the catalog cannot be read: unexpected {0}")]
     Unexpected(&'static str),
+}
+
+impl From<LoginError> for LoadError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Connection(error) => Self::Connection(error),
+            LoginError::Server(fields) => Self::Server(fields),
+            LoginError::Asks(_) | LoginError::Scram(_) => Self::Login(error),
+        }
+    }
 }
 
 impl From<ProtocolError> for LoadError {
@@ -64,6 +84,8 @@ pub struct SessionSettings {
     pub standard_conforming_strings: String,
     /// `client_encoding`
     pub client_encoding: String,
+    /// `server_encoding`
+    pub server_encoding: String,
 }
 
 /// Reads the settings that a session starts with.
@@ -77,6 +99,7 @@ pub async fn session_settings(upstream: &mut Upstream, aside: &mut BytesMut) -> 
         search_path: row.text("search_path")?,
         standard_conforming_strings: row.text("standard_conforming_strings")?,
         client_encoding: row.text("client_encoding")?,
+        server_encoding: row.text("server_encoding")?,
     })
 }
 
@@ -172,15 +195,16 @@ async fn receive(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<Vec<Ve
                     Some(fields) => Err(LoadError::Server(fields)),
                 };
             }
-            // Said by the server on its own; the search_path that it reports is ours, for a moment.
+            // Said by the server on its own; the search_path and the encoding that it reports are ours, for a moment.
             BackendKind::ParameterStatus => {
-                if backend::parameter_status(frame.body())?.0 != "search_path" {
+                let (name, _) = backend::parameter_status(frame.body())?;
+                if !matches!(name.as_str(), "search_path" | "client_encoding") {
                     aside.extend_from_slice(&frame.bytes);
                 }
             }
-            BackendKind::NoticeResponse | BackendKind::NotificationResponse => {}
+            // The key comes once, behind a login of our own.
+            BackendKind::NoticeResponse | BackendKind::NotificationResponse | BackendKind::BackendKeyData => {}
             BackendKind::Authentication
-            | BackendKind::BackendKeyData
             | BackendKind::CopyData
             | BackendKind::CopyDone
             | BackendKind::CopyInResponse
@@ -530,7 +554,8 @@ pub fn load_blocking(target: &Target) -> Result<Catalog, LoadError> {
         .build()
         .map_err(UpstreamError::Io)?;
     runtime.block_on(async {
-        let mut upstream = login(target).await?;
+        let server = Server::of(target)?;
+        let mut upstream = login(&server, target).await?;
         let mut catalog = load(&mut upstream, Moment::Idle, &mut BytesMut::new()).await?.catalog;
         catalog.privileges = Some(privileges::load(&mut upstream).await?);
         upstream.sender.terminate();
@@ -539,55 +564,49 @@ pub fn load_blocking(target: &Target) -> Result<Catalog, LoadError> {
     })
 }
 
-async fn login(target: &Target) -> Result<Upstream, LoadError> {
+/// Logs in as the target says, up to the first ReadyForQuery.
+///
+/// # Errors
+/// See [`LoadError`].
+async fn login(server: &Server, target: &Target) -> Result<Upstream, LoadError> {
     let user = target.user.clone().unwrap_or_else(|| "postgres".into());
     let database = target.database.clone().unwrap_or_else(|| user.clone());
-    let mut upstream = Upstream::connect(&target.address).await.map_err(UpstreamError::Io)?;
-    upstream.sender.startup(&[
-        ("user".into(), user),
+    let credential = match &target.password {
+        Some(password) => Credential::Password(password.clone().into()),
+        None => Credential::Nothing,
+    };
+    let mut upstream = server.connect().await.map_err(UpstreamError::Io)?;
+    let parameters = [
+        ("user".into(), user.clone()),
         ("database".into(), database),
         ("application_name".into(), "pgpurpose".into()),
         ("client_encoding".into(), "UTF8".into()),
-    ]);
-    loop {
-        let frame = upstream.exchange().await?;
-        match BackendKind::of(frame.tag)? {
-            BackendKind::ReadyForQuery => return Ok(upstream),
-            BackendKind::ErrorResponse => return Err(LoadError::Server(ErrorFields::read(frame.body())?)),
-            BackendKind::Authentication => match Authentication::read(frame.body())? {
-                Authentication::Ok => {}
-                Authentication::Password => {
-                    let password = target
-                        .password
-                        .as_deref()
-                        .ok_or(LoadError::Unexpected("password request"))?;
-                    upstream.sender.clear_text_password(password);
-                }
-                Authentication::Md5
-                | Authentication::Sasl(_)
-                | Authentication::SaslContinue
-                | Authentication::SaslFinal
-                | Authentication::Unsupported(_) => return Err(LoadError::Unexpected("authentication request")),
-            },
-            BackendKind::ParameterStatus | BackendKind::BackendKeyData | BackendKind::NoticeResponse => {}
-            BackendKind::BindComplete
-            | BackendKind::CloseComplete
-            | BackendKind::CommandComplete
-            | BackendKind::CopyData
-            | BackendKind::CopyDone
-            | BackendKind::CopyInResponse
-            | BackendKind::CopyOutResponse
-            | BackendKind::CopyBothResponse
-            | BackendKind::DataRow
-            | BackendKind::EmptyQueryResponse
-            | BackendKind::FunctionCallResponse
-            | BackendKind::NegotiateProtocolVersion
-            | BackendKind::NoData
-            | BackendKind::NotificationResponse
-            | BackendKind::ParameterDescription
-            | BackendKind::ParseComplete
-            | BackendKind::PortalSuspended
-            | BackendKind::RowDescription => return Err(LoadError::Unexpected("message")),
-        }
-    }
+    ];
+    upstream.sender.startup(PROTOCOL_3_0, &parameters);
+    login::authenticate(&mut upstream, &user, &credential).await?;
+    receive(&mut upstream, &mut BytesMut::new()).await?;
+    Ok(upstream)
+}
+
+/// What the server keeps of a role's password, read by a role that may read it; none: nothing, or nobody of that name
+/// who may log in now.
+///
+/// # Errors
+/// See [`LoadError`].
+pub async fn verifier_of(server: &Server, target: &Target, role: &str) -> Result<Option<Zeroizing<String>>, LoadError> {
+    let mut upstream = login(server, target).await?;
+    let length = i32::try_from(role.len()).map_err(|_| LoadError::Unexpected("length"))?;
+    // No format codes, one parameter, all results as text.
+    let parameter = [&[0, 0, 0, 1][..], &length.to_be_bytes(), role.as_bytes(), &[0, 0]].concat();
+    let sender = &mut upstream.sender;
+    sender.parse_fixed("", loader_sql::VERIFIER);
+    sender.bind("", "", &parameter);
+    sender.execute_fixed("");
+    sender.sync();
+    let results = receive(&mut upstream, &mut BytesMut::new()).await?;
+    upstream.sender.terminate();
+    upstream.sender.write_all().await?;
+    let row = rows(&results, 0)?.next().transpose()?;
+    let found = row.map(|mut row| row.optional("verifier")).transpose()?;
+    Ok(found.flatten().map(Zeroizing::new))
 }

@@ -8,16 +8,29 @@
 pub(super) const SESSION: &str = "\
 SELECT pg_catalog.current_setting('search_path'),\
  pg_catalog.current_setting('standard_conforming_strings'),\
- pg_catalog.current_setting('client_encoding')";
+ pg_catalog.current_setting('client_encoding'),\
+ pg_catalog.current_setting('server_encoding')";
+
+/// What the server keeps of a role's password, if it may log in now: needs SELECT on these columns.
+pub(super) const VERIFIER: &str = concat!(
+    "SELECT a.rolpassword FROM pg_catalog.pg_authid a",
+    " WHERE a.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.name AND a.rolcanlogin",
+    " AND (a.rolvaliduntil IS NULL OR a.rolvaliduntil OPERATOR(pg_catalog.>) pg_catalog.now())",
+);
 
 /// Before the queries, outside a transaction block: the pipeline is one transaction, which ends with it.
 pub(super) const BEGIN_IDLE: &[&str] = &[
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "SET LOCAL search_path = ''",
+    "SET LOCAL client_encoding = 'UTF8'",
 ];
 
 /// Before the queries, inside the client's transaction block.
-pub(super) const BEGIN_IN_TRANSACTION: &[&str] = &["SAVEPOINT \"pgpurpose: catalog\"", "SET LOCAL search_path = ''"];
+pub(super) const BEGIN_IN_TRANSACTION: &[&str] = &[
+    "SAVEPOINT \"pgpurpose: catalog\"",
+    "SET LOCAL search_path = ''",
+    "SET LOCAL client_encoding = 'UTF8'",
+];
 
 /// After them, or after a failure in there: leaves no trace in it.
 pub(super) const END_IN_TRANSACTION: &[&str] = &[

@@ -6,20 +6,21 @@
 pub mod catalogs;
 pub mod loader;
 mod loader_sql;
+pub mod login;
 pub mod privileges;
+mod server;
 mod target;
+pub mod verifiers;
 
 use std::io;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-
 use crate::audit::Recorded;
+use crate::tls::{Reader, Writer};
 use crate::wire::frontend::Target as Named;
 use crate::wire::{Frame, ProtocolError, encode, frame};
+use bytes::{Buf, Bytes, BytesMut};
 
+pub use server::{Server, ServerOptions, cancel};
 pub use target::{Address, Target, TargetError};
 
 /// Why a connection to the server ended or could not be used.
@@ -43,12 +44,16 @@ pub struct Upstream {
     pub receiver: Receiver,
     /// What the server is sent.
     pub sender: Sender,
+    /// What a login over this connection may be bound to, where it is through TLS.
+    pub end_point: Option<Vec<u8>>,
+    /// It is through TLS.
+    pub encrypted: bool,
 }
 
 /// The receiving half.
 #[derive(Debug)]
 pub struct Receiver {
-    socket: OwnedReadHalf,
+    socket: Reader,
     /// Bytes that have arrived and were not yet taken.
     pub buffer: BytesMut,
 }
@@ -56,33 +61,13 @@ pub struct Receiver {
 /// The sending half: messages gather in a buffer until they are written.
 #[derive(Debug)]
 pub struct Sender {
-    socket: OwnedWriteHalf,
+    socket: Writer,
     buffer: BytesMut,
 }
 
 const READ_SIZE: usize = 64 << 10;
 
 impl Upstream {
-    /// Opens a connection.
-    ///
-    /// # Errors
-    /// As the operating system says.
-    pub async fn connect(address: &Address) -> io::Result<Self> {
-        let socket = TcpStream::connect((address.host.as_str(), address.port)).await?;
-        socket.set_nodelay(true)?;
-        let (read, write) = socket.into_split();
-        Ok(Self {
-            receiver: Receiver {
-                socket: read,
-                buffer: BytesMut::with_capacity(READ_SIZE),
-            },
-            sender: Sender {
-                socket: write,
-                buffer: BytesMut::with_capacity(READ_SIZE),
-            },
-        })
-    }
-
     /// Writes everything that is pending, then waits for one whole frame.
     ///
     /// # Errors
@@ -93,31 +78,6 @@ impl Upstream {
     }
 }
 
-/// Opens a connection and hangs up: the server can be reached.
-///
-/// # Errors
-/// As the operating system says.
-pub async fn reach(address: &Address) -> io::Result<()> {
-    TcpStream::connect((address.host.as_str(), address.port))
-        .await
-        .map(drop)
-}
-
-/// Opens a connection of its own for a cancel request, sends it and hangs up.
-///
-/// # Errors
-/// As the operating system says.
-pub async fn cancel(address: &Address, process: u32, secret: u32) -> io::Result<()> {
-    let mut socket = TcpStream::connect((address.host.as_str(), address.port)).await?;
-    let mut packet = BytesMut::new();
-    encode::cancel(&mut packet, process, secret);
-    socket.write_all(&packet).await?;
-    // The postmaster hangs up when it has dealt with the request; until then the caller waits too.
-    let mut nothing = [0; 1];
-    let _ = socket.read(&mut nothing).await;
-    Ok(())
-}
-
 impl Receiver {
     /// Waits for more bytes. Safe to drop half-way.
     ///
@@ -125,7 +85,7 @@ impl Receiver {
     /// The connection ended.
     pub async fn fill(&mut self) -> Result<(), UpstreamError> {
         self.buffer.reserve(READ_SIZE / 4);
-        match self.socket.read_buf(&mut self.buffer).await? {
+        match self.socket.read(&mut self.buffer).await? {
             0 => Err(UpstreamError::Closed),
             _ => Ok(()),
         }
@@ -169,6 +129,16 @@ impl Sender {
     /// Bind: what stands after the names is the client's, byte for byte.
     pub fn bind(&mut self, portal: &str, statement: &str, rest: &[u8]) {
         encode::bind(&mut self.buffer, portal, statement, rest);
+    }
+
+    /// Bind whose `rest` bytes behind the names follow by [`Sender::more`].
+    pub fn bind_begin(&mut self, portal: &str, statement: &str, rest: usize) {
+        encode::bind_begin(&mut self.buffer, portal, statement, rest);
+    }
+
+    /// More of a message that was begun: parameters or COPY data of the client's, byte for byte.
+    pub fn more(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
     }
 
     /// Describe.
@@ -217,9 +187,9 @@ impl Sender {
         encode::bare(&mut self.buffer, b'c');
     }
 
-    /// A start-up packet.
-    pub fn startup(&mut self, parameters: &[(String, String)]) {
-        encode::startup(&mut self.buffer, parameters);
+    /// A start-up packet, for that version of the protocol.
+    pub fn startup(&mut self, protocol: u32, parameters: &[(String, String)]) {
+        encode::startup(&mut self.buffer, protocol, parameters);
     }
 
     /// A client's answer to an authentication request, a whole frame.
@@ -227,9 +197,9 @@ impl Sender {
         self.buffer.extend_from_slice(frame);
     }
 
-    /// A password in clear text, for tools that log in by themselves.
-    pub fn clear_text_password(&mut self, password: &str) {
-        encode::framed(&mut self.buffer, b'p', |b| encode::string(b, password));
+    /// An answer of ours to an authentication request.
+    fn answer(&mut self, bytes: &[u8]) {
+        encode::framed(&mut self.buffer, b'p', |b| b.extend_from_slice(bytes));
     }
 
     /// How many bytes wait to be written.
@@ -237,12 +207,25 @@ impl Sender {
         self.buffer.len()
     }
 
+    /// Nothing waits to be written, in the buffer or in TLS.
+    pub fn is_idle(&self) -> bool {
+        self.buffer.is_empty() && self.socket.is_flushed()
+    }
+
     /// Writes some of what is pending. Safe to drop half-way.
     ///
     /// # Errors
     /// The connection ended.
     pub async fn write_some(&mut self) -> Result<(), UpstreamError> {
-        self.socket.write_buf(&mut self.buffer).await?;
+        if self.buffer.is_empty() {
+            self.socket.flush().await?;
+            return Ok(());
+        }
+        let written = self.socket.write(&self.buffer).await?;
+        if written == 0 {
+            return Err(UpstreamError::Closed);
+        }
+        self.buffer.advance(written);
         Ok(())
     }
 
@@ -251,7 +234,7 @@ impl Sender {
     /// # Errors
     /// The connection ended.
     pub async fn write_all(&mut self) -> Result<(), UpstreamError> {
-        while !self.buffer.is_empty() {
+        while !self.is_idle() {
             self.write_some().await?;
         }
         Ok(())

@@ -1,7 +1,11 @@
-//! `postgres://user:password@host:port/database`, read.
+//! `postgres://user:password@host:port/database?sslmode=…`, read.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
+
+use super::ServerOptions;
+use crate::tls::{ClientFiles, SslMode};
 
 /// A server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,6 +36,27 @@ pub struct Target {
     pub password: Option<String>,
     /// Database.
     pub database: Option<String>,
+    /// `sslmode`, if it is given.
+    pub ssl_mode: Option<SslMode>,
+    /// `sslrootcert`, `sslcert`, `sslkey`.
+    pub files: ClientFiles,
+}
+
+impl Target {
+    /// The options with what the URL says instead.
+    pub fn options(&self, base: ServerOptions) -> ServerOptions {
+        let files = &self.files;
+        let or = |own: &Option<PathBuf>, base: Option<PathBuf>| own.clone().or(base);
+        ServerOptions {
+            ssl_mode: self.ssl_mode.unwrap_or(base.ssl_mode),
+            files: ClientFiles {
+                authorities: or(&files.authorities, base.files.authorities),
+                certificate: or(&files.certificate, base.files.certificate),
+                key: or(&files.key, base.files.key),
+            },
+            ..base
+        }
+    }
 }
 
 impl fmt::Debug for Target {
@@ -52,8 +77,8 @@ pub enum TargetError {
     /// `%` without two hex digits, or not UTF-8.
     #[error("bad %-escape")]
     Escape,
-    /// `?key=value`
-    #[error("parameters after ? are not supported here")]
+    /// `?key=value` with a key that is not known, or a value that is not.
+    #[error("after ? may stand sslmode, sslrootcert, sslcert and sslkey")]
     Parameters,
 }
 
@@ -65,9 +90,13 @@ impl FromStr for Target {
             .strip_prefix("postgres://")
             .or_else(|| url.strip_prefix("postgresql://"))
             .ok_or(TargetError::Scheme)?;
-        if rest.contains(['?', '#']) {
+        if rest.contains('#') {
             return Err(TargetError::Parameters);
         }
+        let (rest, parameters) = match rest.split_once('?') {
+            Some((rest, parameters)) => (rest, parameters),
+            None => (rest, ""),
+        };
         let (authority, database) = match rest.split_once('/') {
             Some((authority, database)) => (authority, some(database)?),
             None => (rest, None),
@@ -80,12 +109,33 @@ impl FromStr for Target {
             Some((user, password)) => (some(user)?, some(password)?),
             None => (some(login)?, None),
         };
-        Ok(Self {
+        let mut target = Self {
             address: address(place)?,
             user,
             password,
             database,
-        })
+            ssl_mode: None,
+            files: ClientFiles::default(),
+        };
+        for parameter in parameters.split('&').filter(|p| !p.is_empty()) {
+            target.parameter(parameter)?;
+        }
+        Ok(target)
+    }
+}
+
+impl Target {
+    fn parameter(&mut self, parameter: &str) -> Result<(), TargetError> {
+        let (key, value) = parameter.split_once('=').ok_or(TargetError::Parameters)?;
+        let value = some(value)?.ok_or(TargetError::Parameters)?;
+        match key {
+            "sslmode" => self.ssl_mode = Some(value.parse().map_err(|_| TargetError::Parameters)?),
+            "sslrootcert" => self.files.authorities = Some(value.into()),
+            "sslcert" => self.files.certificate = Some(value.into()),
+            "sslkey" => self.files.key = Some(value.into()),
+            _ => return Err(TargetError::Parameters),
+        }
+        Ok(())
     }
 }
 
@@ -155,9 +205,13 @@ mod tests {
             ("postgres://x:y", TargetError::Port),
             ("postgres://u%4@x", TargetError::Escape),
             ("postgres://x/y?z=1", TargetError::Parameters),
+            ("postgres://x/y?sslmode=allow", TargetError::Parameters),
         ];
         for (url, error) in cases {
             assert_eq!(url.parse::<Target>(), Err(error), "{url}");
         }
+        let secured: Target = "postgres://x?sslmode=verify-full&sslrootcert=/a%20b".parse().unwrap();
+        assert_eq!(secured.ssl_mode, Some(SslMode::VerifyFull));
+        assert_eq!(secured.files.authorities, Some(PathBuf::from("/a b")));
     }
 }

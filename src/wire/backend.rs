@@ -231,7 +231,7 @@ impl Authentication {
     }
 }
 
-/// Reads a ParameterStatus.
+/// Reads a ParameterStatus. Its value is in the client's encoding: what is not UTF-8 is replaced.
 ///
 /// # Errors
 /// A body of another form.
@@ -239,7 +239,8 @@ pub fn parameter_status(body: Bytes) -> Result<(String, String), ProtocolError> 
     let malformed = |_| ProtocolError::MalformedBackend('S');
     let mut body = Body::new(body);
     let name = body.string().map_err(malformed)?;
-    let value = body.string().map_err(malformed)?;
+    let value = body.raw_string().map_err(malformed)?;
+    let value = String::from_utf8_lossy(&value).into_owned();
     if !body.is_empty() {
         return Err(ProtocolError::MalformedBackend('S'));
     }

@@ -3,11 +3,10 @@
 
 use bytes::{BufMut, BytesMut};
 use pgwire::messages::Message;
-use pgwire::messages::cancel::CancelRequest;
 use pgwire::messages::extendedquery::Parse;
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 use pgwire::messages::simplequery::Query;
-use pgwire::messages::startup::{NegotiateProtocolVersion, SecretKey};
+use pgwire::messages::startup::NegotiateProtocolVersion;
 
 use super::ErrorFields;
 use super::frontend::Target;
@@ -68,6 +67,19 @@ pub fn bind(out: &mut BytesMut, portal: &str, statement: &str, rest: &[u8]) {
     });
 }
 
+/// The start of a Bind, up to its names: so many bytes follow.
+pub fn bind_begin(out: &mut BytesMut, portal: &str, statement: &str, rest: usize) {
+    let start = out.len();
+    framed(out, b'B', |b| {
+        string(b, portal);
+        string(b, statement);
+    });
+    let length = u32::try_from(out.len() - start - 1 + rest).unwrap_or(u32::MAX);
+    if let Some(word) = out.get_mut(start + 1..start + 5) {
+        word.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
 /// Describe
 pub fn describe(out: &mut BytesMut, target: Target, name: &str) {
     framed(out, b'D', |b| targeted(b, target, name));
@@ -113,10 +125,20 @@ fn owned(fields: &ErrorFields) -> Vec<(u8, String)> {
     fields.iter().map(|(field, text)| (field, clean(text))).collect()
 }
 
-/// NegotiateProtocolVersion: down to 3.0, and the options that are not known.
-pub fn negotiate(out: &mut BytesMut, unknown: &[String]) {
-    let version = super::startup::PROTOCOL_3_0.cast_signed();
-    message(out, &NegotiateProtocolVersion::new(version, unknown.to_vec()));
+/// NegotiateProtocolVersion: down to that version, and the options that are not known.
+pub fn negotiate(out: &mut BytesMut, version: u32, unknown: &[String]) {
+    message(
+        out,
+        &NegotiateProtocolVersion::new(version.cast_signed(), unknown.to_vec()),
+    );
+}
+
+/// An Authentication message of that kind.
+pub fn authentication(out: &mut BytesMut, kind: u32, data: &[u8]) {
+    framed(out, b'R', |b| {
+        b.put_u32(kind);
+        b.put_slice(data);
+    });
 }
 
 /// The SASL mechanisms that the server offers.
@@ -130,10 +152,10 @@ pub fn sasl_mechanisms(out: &mut BytesMut, mechanisms: &[String]) {
     });
 }
 
-/// A start-up packet of protocol 3.0.
-pub fn startup(out: &mut BytesMut, parameters: &[(String, String)]) {
+/// A start-up packet.
+pub fn startup(out: &mut BytesMut, protocol: u32, parameters: &[(String, String)]) {
     with_length(out, |b| {
-        b.put_u32(super::startup::PROTOCOL_3_0);
+        b.put_u32(protocol);
         for (name, value) in parameters {
             string(b, name);
             string(b, value);
@@ -142,8 +164,16 @@ pub fn startup(out: &mut BytesMut, parameters: &[(String, String)]) {
     });
 }
 
+/// A request for TLS.
+pub fn ssl_request(out: &mut BytesMut) {
+    with_length(out, |b| b.put_u32(super::startup::SSL));
+}
+
 /// A cancel request.
-pub fn cancel(out: &mut BytesMut, process: u32, secret: u32) {
-    let secret = SecretKey::I32(secret.cast_signed());
-    message(out, &CancelRequest::new(process.cast_signed(), secret));
+pub fn cancel(out: &mut BytesMut, process: u32, secret: &[u8]) {
+    with_length(out, |b| {
+        b.put_u32(super::startup::CANCEL);
+        b.put_u32(process);
+        b.put_slice(secret);
+    });
 }

@@ -65,6 +65,15 @@ impl ErrorFields {
         self.fields.iter().map(|(f, text)| (*f, text.as_str()))
     }
 
+    /// The same with `?` in place of what is not ASCII, for a client that would read it in another encoding.
+    #[must_use]
+    pub fn in_ascii(mut self) -> Self {
+        for (_, text) in &mut self.fields {
+            *text = text.replace(|c: char| !c.is_ascii(), "?");
+        }
+        self
+    }
+
     /// Reads the body of an ErrorResponse or NoticeResponse. Before the encoding is settled the
     /// server may write in any, so what is not UTF-8 is replaced.
     ///

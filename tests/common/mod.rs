@@ -10,6 +10,8 @@
     clippy::indexing_slicing
 )]
 
+pub mod proxy;
+
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;

@@ -27,13 +27,33 @@ def free_port():
         return s.getsockname()[1]
 
 
+def serve(binary, upstream, rules, audit, log, more=()):
+    """Starts a proxy and waits for its `listening on ADDR`; its process, its port and what it said before."""
+    with open(log, 'wb') as errors:
+        process = subprocess.Popen(
+            [binary, 'serve', '--upstream', f'postgres://127.0.0.1:{upstream}', '--listen', '127.0.0.1:0',
+             '--rules', rules, '--audit', audit, *more],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=ENV)
+    said = ''
+    for line in process.stdout:
+        said += line.decode()
+        found = re.search(rb'listening on \S*:(\d+)', line)
+        if found:
+            # What else it prints must find a reader.
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            return process, int(found.group(1)), said
+    sys.exit(f'the proxy did not start: {open(log, errors="replace").read()[-2000:]}')
+
+
 class Stack:
     """`with Stack(binary) as stack:` gives stack.proxy and stack.upstream, two ports of 127.0.0.1, and stack.audit.
-    What else the proxy prints before it listens stands in stack.said."""
 
-    def __init__(self, binary, rules=f'{ROOT}/rules', more=()):
-        self.binary, self.rules, self.more = binary, rules, more
-        self.said = ''
+    `postgres` is a folder of server programs; left out: the newest that is installed. `more`: further arguments of the
+    proxy; what it printed before it listened stands in stack.said.
+    """
+
+    def __init__(self, binary, rules=f'{ROOT}/rules', postgres=None, more=()):
+        self.binary, self.rules, self.postgres, self.more = binary, rules, postgres, more
         self.proxy_process = None
 
     def __enter__(self):
@@ -45,7 +65,7 @@ class Stack:
         if os.getuid() == 0:
             shutil.chown(data, 'postgres')
             self.su = ['runuser', '-u', 'postgres', '--']
-        self.bin = max(glob.glob('/usr/lib/postgresql/*/bin'), key=lambda p: int(p.split('/')[4]))
+        self.bin = self.postgres or max(glob.glob('/usr/lib/postgresql/*/bin'), key=lambda p: int(p.split('/')[4]))
         try:
             self.upstream = free_port()
             self._postgres('initdb', '-D', f'{data}/d', '-U', 'postgres', '-A', 'trust', '-E', 'UTF8',
@@ -79,36 +99,9 @@ class Stack:
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     def _serve(self):
-        """Starts the proxy and waits for its `listening on ADDR`."""
         self.audit = f'{self.dir}/audit.jsonl'
         self.log = f'{self.dir}/proxy.log'
-        with open(self.log, 'wb') as errors:
-            self.proxy_process = subprocess.Popen(
-                [self.binary, 'serve', '--upstream', f'postgres://127.0.0.1:{self.upstream}', '--listen', '127.0.0.1:0',
-                 '--rules', self.rules, '--audit', self.audit, *self.more],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=ENV)
-        for line in self.proxy_process.stdout:
-            self.said += line.decode()
-            found = re.search(rb'listening on \S*:(\d+)', line)
-            if found:
-                self.proxy = int(found.group(1))
-                # What else it prints must find a reader.
-                threading.Thread(target=self.proxy_process.stdout.read, daemon=True).start()
-                return
-        sys.exit(f'the proxy did not start: {open(self.log, errors="replace").read()[-2000:]}')
-
-    def audit_size(self):
-        return os.path.getsize(self.audit)
-
-    def records(self, start=0):
-        """The lines of the audit log from a byte on."""
-        with open(self.audit, encoding='utf8') as file:
-            file.seek(start)
-            return file.read().splitlines()
-
-    def has_record(self, pattern, start):
-        """Whether the audit log has, or soon gets, a line like this behind that byte."""
-        return until(lambda: any(re.search(pattern, line) for line in self.records(start)), 5)
+        self.proxy_process, self.proxy, self.said = serve(self.binary, self.upstream, self.rules, self.audit, self.log, self.more)
 
     def load(self, database, name):
         # psql reads the file itself, so that its own commands (\c, \set) work.

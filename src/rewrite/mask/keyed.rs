@@ -3,19 +3,28 @@
 //! HMAC-SHA-256 out of PostgreSQL's own `sha256`. The two padded keys are session settings, set in
 //! the start-up packet, so that no statement holds a key. A key that is not there hides the value.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::kind::Kind;
 use super::{Site, op};
 use crate::rewrite::quote;
 
-/// The block of SHA-256, and so the length of a padded key.
-const BLOCK: usize = 64;
+/// The pads of HMAC, inner and outer, each with the suffix of its setting.
+const PADS: [(&str, u8); 2] = [("i", 0x36), ("o", 0x5c)];
 
-/// The session settings, name and value, that the start-up packet must carry for `setting`.
+/// How many bytes of a padded key are not the key's: the block of SHA-256 less the length of a key.
+const PADDING: usize = 64 - 32;
+
+/// The length of a key in base64.
+const ENCODED: usize = 44;
+
+/// The session settings, name and value, that the start-up packet must carry for `setting`: the key under each pad, in
+/// base64. The rest of the block is a constant of the expressions, since a start-up packet has room for 10,000 bytes.
 pub fn key_settings(setting: &str, key: &[u8; 32]) -> [(String, String); 2] {
-    [("i", 0x36_u8), ("o", 0x5c_u8)].map(|(suffix, pad)| {
-        let padded = key.iter().copied().chain(std::iter::repeat(0)).take(BLOCK);
-        let hex: String = padded.map(|byte| format!("{:02x}", byte ^ pad)).collect();
-        (format!("{setting}_{suffix}"), hex)
+    PADS.map(|(suffix, pad)| {
+        let padded = key.map(|byte| byte ^ pad);
+        (format!("{setting}_{suffix}"), STANDARD.encode(padded))
     })
 }
 
@@ -55,7 +64,7 @@ pub(super) fn pseudonym(setting: &str, site: &Site<'_>) -> Result<String, String
 pub(super) fn guarded(setting: &str, expression: &str) -> String {
     let is_whole = |suffix| {
         let length = format!("pg_catalog.length({})", current(setting, suffix));
-        op(&length, "=", &(2 * BLOCK).to_string())
+        op(&length, "=", &ENCODED.to_string())
     };
     format!(
         "(CASE WHEN {} AND {} THEN {expression} END)",
@@ -93,12 +102,15 @@ fn hmac(setting: &str, label: &str, text: &str) -> String {
     let message = op(&format!("'{label}:'::pg_catalog.text"), "||", text);
     // Into the database's own encoding, which is no conversion and cannot fail.
     let bytes = format!("pg_catalog.convert_to({message}, pg_catalog.getdatabaseencoding())");
-    let inner = format!("pg_catalog.sha256({})", op(&padded_key(setting, "i"), "||", &bytes));
-    format!("pg_catalog.sha256({})", op(&padded_key(setting, "o"), "||", &inner))
+    let [inner, outer] = PADS.map(|(suffix, pad)| padded_key(setting, suffix, pad));
+    let digest = format!("pg_catalog.sha256({})", op(&inner, "||", &bytes));
+    format!("pg_catalog.sha256({})", op(&outer, "||", &digest))
 }
 
-fn padded_key(setting: &str, suffix: &str) -> String {
-    format!("pg_catalog.decode({}, 'hex')", current(setting, suffix))
+fn padded_key(setting: &str, suffix: &str, pad: u8) -> String {
+    let key = format!("pg_catalog.decode({}, 'base64')", current(setting, suffix));
+    let padding = format!("pg_catalog.decode('{}', 'hex')", format!("{pad:02x}").repeat(PADDING));
+    op(&key, "||", &padding)
 }
 
 fn current(setting: &str, suffix: &str) -> String {
