@@ -7,14 +7,17 @@ mod check;
 mod config;
 mod connections;
 mod database;
+mod diff;
 mod explain;
 mod face;
 mod matrix;
 mod output;
 mod reload;
 pub mod rules_files;
+mod schema;
 mod secret;
 mod serve;
+mod shell;
 
 use std::process::ExitCode;
 
@@ -62,10 +65,18 @@ enum Command {
     Check(check::Args),
     /// Show who sees what: columns by purposes, the released form in each cell
     Matrix(matrix::Args),
+    /// Show what other rules change, and for whom; exit code 1 if somebody sees more
+    Diff(diff::Args),
     /// Explain the decision for one statement, and show it as PostgreSQL would get it
     Explain(Box<explain::Args>),
     /// Write a snapshot of what exists in a database: names and types, never a value
     Catalog(catalog::Args),
+    /// Print the JSON Schema of the rules files, for editors
+    Schema(schema::Args),
+    /// Print a shell's completions
+    Completions(shell::CompletionsArgs),
+    /// Write manual pages
+    Man(shell::ManArgs),
 }
 
 /// Runs the subcommand that the arguments name.
@@ -92,6 +103,10 @@ pub fn main() -> ExitCode {
         Command::Matrix(args) => matrix::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Catalog(args) => catalog::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     // On a stack that examining a statement needs. A panic's own message is already printed.
     let thread = std::thread::Builder::new()

@@ -69,12 +69,23 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, RulesError> {
         if !must_exist && !there {
             continue;
         }
-        let text = std::fs::read_to_string(&file).map_err(unreadable(&file))?;
+        let text = std::fs::read(&file).and_then(utf8).map_err(unreadable(&file))?;
         to_read.extend(rules::includes(&name, &text).into_iter().map(|name| (name, false)));
         files.push((name, text));
     }
     files.sort();
     Ok(files)
+}
+
+fn utf8(bytes: Vec<u8>) -> std::io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let before = error
+            .as_bytes()
+            .get(..error.utf8_error().valid_up_to())
+            .unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        std::io::Error::other(format!("line {line} is not UTF-8"))
+    })
 }
 
 fn names(folder: &Path) -> std::io::Result<Vec<String>> {

@@ -4,27 +4,30 @@ use time::macros::format_description;
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Diagnostics};
 use super::node::{Node, Scalar, ScalarKind, Value};
+use super::shape::Mapping;
 use super::source::{Sp, Span};
 
 /// A mapping whose keys are fixed.
 pub(super) struct Fields<'n> {
+    mapping: &'static Mapping,
     /// The place to name where a key is missing: that of the key or item that holds the mapping.
     span: Span,
     entries: &'n [(Sp<String>, Node)],
 }
 
 impl<'n> Fields<'n> {
-    /// Reads a mapping; reports keys that are not `known` and keys given twice.
-    pub(super) fn read(node: &'n Node, what: &str, known: &[&str], findings: &mut Diagnostics) -> Option<Self> {
-        let entries = entries(node, what, findings)?;
+    /// Reads a mapping; reports keys that it does not have and keys given twice.
+    pub(super) fn read(node: &'n Node, mapping: &'static Mapping, findings: &mut Diagnostics) -> Option<Self> {
+        let entries = entries(node, mapping.what, findings)?;
         for (key, _) in entries {
-            if !known.contains(&key.value.as_str()) {
-                let message = format!("unknown key `{}` in {what}", key.value);
+            if mapping.key(&key.value).is_none() {
+                let message = format!("unknown key `{}` in {}", key.value, mapping.what);
                 let finding = Diagnostic::new(DiagnosticCode::UnknownKey, &key.span, message);
-                findings.push(finding.suggest(&key.value, known.iter().copied()));
+                findings.push(finding.suggest(&key.value, mapping.names()));
             }
         }
         Some(Self {
+            mapping,
             span: Span::new(&node.span.source, node.span.first_line()),
             entries,
         })
@@ -37,6 +40,7 @@ impl<'n> Fields<'n> {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+        debug_assert!(self.mapping.key(key).is_some(), "{key} is not in the table of keys");
         self.entries
             .iter()
             .find(|(name, _)| name.value == key)
@@ -48,6 +52,10 @@ impl<'n> Fields<'n> {
     }
 
     pub(super) fn require(&self, key: &str, findings: &mut Diagnostics) -> Option<&'n Node> {
+        debug_assert!(
+            self.mapping.key(key).is_some_and(|key| key.required),
+            "{key} must be there"
+        );
         let found = self.get(key);
         if found.is_none() {
             findings.push(Diagnostic::new(
@@ -92,7 +100,12 @@ pub(super) fn invalid(span: &Span, message: impl Into<String>) -> Diagnostic {
 pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Diagnostics) -> Option<&'n [Node]> {
     match &node.value {
         Value::Seq(items) => Some(items),
-        Value::Null | Value::Scalar(_) | Value::Map(_) => {
+        Value::Scalar(scalar) => {
+            let help = format!("write [{}]", scalar.text);
+            findings.push(wrong_type(node, what, "a list").help(help));
+            None
+        }
+        Value::Null | Value::Map(_) => {
             findings.push(wrong_type(node, what, "a list"));
             None
         }

@@ -14,7 +14,9 @@ mod merge;
 mod node;
 mod read;
 mod render;
+mod shape;
 mod source;
+mod syntax;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use crate::policy::{Change, Place, Policy};
 pub use code::{DiagnosticCode, Severity};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use render::uri_path;
+pub use shape::{cases_schema, json_schema};
 
 use document::Document;
 use source::{Source, Span};

@@ -9,6 +9,7 @@ use serde_yaml::{DuplicateKeyPolicy, Location, NonFiniteFloatPolicy, Spanned};
 
 use super::diagnostic::{Diagnostic, DiagnosticCode};
 use super::source::{Source, Sp, Span};
+use super::syntax;
 
 /// A node and where it stands.
 #[derive(Debug, Clone)]
@@ -88,7 +89,12 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Box<Diagnostic>> {
                 Some(_) | None => span.start,
             };
             let span = Span::new(source, start..span.end.max(start + 1));
-            Err(Box::new(Diagnostic::new(DiagnosticCode::Syntax, &span, message)))
+            let (message, help) = syntax::explain(&message, &source.text, start);
+            let finding = Diagnostic::new(DiagnosticCode::Syntax, &span, message);
+            Err(Box::new(match help {
+                Some(help) => finding.help(help),
+                None => finding,
+            }))
         }
     }
 }

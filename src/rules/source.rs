@@ -26,6 +26,20 @@ impl Source {
         })
     }
 
+    /// The lines that hold these bytes, and the number of the first, from 1.
+    pub(super) fn lines_around(&self, first: usize, last: usize) -> (Range<usize>, usize) {
+        let number = self.line_of(first);
+        let start = number.checked_sub(1).and_then(|index| self.lines.get(index));
+        let rest = self.text.get(last..).unwrap_or_default();
+        let end = rest.find('\n').map_or(self.text.len(), |newline| last + newline);
+        (start.copied().unwrap_or(0)..end, number)
+    }
+
+    /// The number of the line that holds a byte, from 1.
+    fn line_of(&self, byte: usize) -> usize {
+        self.lines.partition_point(|start| *start <= byte)
+    }
+
     /// The word, the quoted text or the rest of the line that starts at `place`.
     pub(super) fn span_at(self: &Arc<Self>, place: &Place) -> Span {
         let line = self.lines.get((place.line as usize).saturating_sub(1)).copied();
@@ -95,7 +109,7 @@ impl Span {
 
     /// Where it starts: lines and columns from 1, columns in characters.
     pub(super) fn place(&self) -> Place {
-        let line = self.source.lines.partition_point(|start| *start <= self.bytes.start);
+        let line = self.source.line_of(self.bytes.start);
         let line_start = line.checked_sub(1).and_then(|index| self.source.lines.get(index));
         let before = line_start.and_then(|start| self.source.text.get(*start..self.bytes.start));
         let column = before.unwrap_or_default().chars().count() + 1;

@@ -1,53 +1,19 @@
 //! `purposes`, `recipients`, `roles`, `transfers`.
 
-use crate::policy::{Assurance, AssuranceKind, BreakGlass, LegalBasis, RecipientKind};
+use crate::policy::{Assurance, BreakGlass};
 
 use super::super::diagnostic::Diagnostics;
 use super::super::document::{PurposeDoc, RecipientDoc, RoleDoc, TransfersDoc};
 use super::super::fields::{Fields, boolean, choice, date, list, number, scalar, small, text, texts};
 use super::super::node::Node;
+use super::super::shape;
 use super::super::source::{Sp, Span};
+use super::choices::{ASSURANCES, LEGAL_BASES, RECIPIENT_KINDS};
 use super::{check_dotted, values};
-
-const LEGAL_BASES: [(&str, LegalBasis); 6] = [
-    ("consent", LegalBasis::Consent),
-    ("contract", LegalBasis::Contract),
-    ("legal_obligation", LegalBasis::LegalObligation),
-    ("vital_interests", LegalBasis::VitalInterests),
-    ("public_task", LegalBasis::PublicTask),
-    ("legitimate_interests", LegalBasis::LegitimateInterests),
-];
-
-const ASSURANCES: [(&str, AssuranceKind); 5] = [
-    (
-        "standard_contractual_clauses",
-        AssuranceKind::StandardContractualClauses,
-    ),
-    ("adequacy_decision", AssuranceKind::AdequacyDecision),
-    ("certification", AssuranceKind::Certification),
-    ("binding_corporate_rules", AssuranceKind::BindingCorporateRules),
-    ("privacy_framework", AssuranceKind::PrivacyFramework),
-];
-
-const PURPOSE_KEYS: [&str; 13] = [
-    "title",
-    "legal_basis",
-    "compatible_with",
-    "prohibited",
-    "output",
-    "min_group_size",
-    "scope",
-    "reason",
-    "break_glass",
-    "explain",
-    "ddl",
-    "max_rows",
-    "expires",
-];
 
 pub(super) fn purpose(key: &Sp<String>, node: &Node, findings: &mut Diagnostics) -> Option<PurposeDoc> {
     check_dotted(key, "a purpose", findings)?;
-    let fields = Fields::read(node, "a purpose", &PURPOSE_KEYS, findings)?;
+    let fields = Fields::read(node, &shape::PURPOSE, findings)?;
     let get = |key| fields.get(key);
     Some(PurposeDoc {
         title: get("title").and_then(|n| text(n, "title", findings)).map(|t| t.value),
@@ -68,21 +34,17 @@ pub(super) fn purpose(key: &Sp<String>, node: &Node, findings: &mut Diagnostics)
 }
 
 fn break_glass(node: &Node, findings: &mut Diagnostics) -> Option<BreakGlass> {
-    let fields = Fields::read(node, "break_glass", &["max_minutes"], findings)?;
+    let fields = Fields::read(node, &shape::BREAK_GLASS, findings)?;
     let minutes = fields.require("max_minutes", findings)?;
     let max_minutes = small(minutes, "max_minutes", 1, 60 * 24 * 31, findings)?;
     Some(BreakGlass { max_minutes })
 }
 
 pub(super) fn recipient(key: &Sp<String>, node: &Node, findings: &mut Diagnostics) -> Option<RecipientDoc> {
-    let fields = Fields::read(node, "a recipient", &["kind", "region", "assurances"], findings)?.at(&key.span);
-    let kinds = [
-        ("processor", RecipientKind::Processor),
-        ("third_party", RecipientKind::ThirdParty),
-    ];
+    let fields = Fields::read(node, &shape::RECIPIENT, findings)?.at(&key.span);
     let kind = fields
         .require("kind", findings)
-        .and_then(|n| choice(n, "kind", &kinds, findings));
+        .and_then(|n| choice(n, "kind", &RECIPIENT_KINDS, findings));
     let region = fields
         .get("region")
         .and_then(|n| text(n, "region", findings))
@@ -100,7 +62,7 @@ pub(super) fn recipient(key: &Sp<String>, node: &Node, findings: &mut Diagnostic
 }
 
 fn assurance(node: &Node, findings: &mut Diagnostics) -> Option<Assurance> {
-    let fields = Fields::read(node, "an assurance", &["kind", "expires"], findings)?;
+    let fields = Fields::read(node, &shape::ASSURANCE, findings)?;
     let kind = fields
         .require("kind", findings)
         .and_then(|n| choice(n, "kind", &ASSURANCES, findings));
@@ -113,8 +75,7 @@ fn assurance(node: &Node, findings: &mut Diagnostics) -> Option<Assurance> {
 }
 
 pub(super) fn role(key: &Sp<String>, node: &Node, findings: &mut Diagnostics) -> Option<RoleDoc> {
-    let known = ["purposes", "default_purpose", "recipient"];
-    let fields = Fields::read(node, "a role", &known, findings)?.at(&key.span);
+    let fields = Fields::read(node, &shape::ROLE, findings)?.at(&key.span);
     let purposes = fields
         .require("purposes", findings)
         .and_then(|n| texts(n, "purposes", findings));
@@ -130,8 +91,7 @@ pub(super) fn role(key: &Sp<String>, node: &Node, findings: &mut Diagnostics) ->
 }
 
 pub(super) fn transfers(key: &Span, node: &Node, findings: &mut Diagnostics) -> Option<TransfersDoc> {
-    let known = ["restricted_regions", "adequate_regions"];
-    let fields = Fields::read(node, "transfers", &known, findings)?.at(key);
+    let fields = Fields::read(node, &shape::TRANSFERS, findings)?.at(key);
     let restricted = fields.require("restricted_regions", findings);
     let restricted = restricted.and_then(|n| regions(n, "restricted_regions", findings));
     let adequate = fields

@@ -1,62 +1,35 @@
 //! `data_categories` and `tables`.
 
-use crate::policy::{ConsentOnDenial, Disclosure, Sensitivity};
+use crate::policy::ConsentOnDenial;
 
 use super::super::diagnostic::Diagnostics;
 use super::super::document::{CategoryDoc, ColumnDoc, RetentionDoc, RowFilterDoc, SubjectDoc, TableDoc};
 use super::super::fields::{Fields, choice, entries, invalid, list, some_texts, text, texts};
 use super::super::node::{Node, Value};
+use super::super::shape;
 use super::super::source::{Sp, Span};
+use super::choices::{COLLECTIONS, DISCLOSURES, ON_NO_CONSENT, SENSITIVITIES};
 use super::mask::mask;
 use super::{check_dotted, table_name};
 
-const SENSITIVITIES: [(&str, Sensitivity); 3] = [
-    ("none", Sensitivity::None),
-    ("personal", Sensitivity::Personal),
-    ("sensitive", Sensitivity::Sensitive),
-];
-
-const DISCLOSURES: [(&str, Disclosure); 4] = [
-    ("allow", Disclosure::Allow),
-    ("opt_out", Disclosure::OptOut),
-    ("opt_in", Disclosure::OptIn),
-    ("never", Disclosure::Never),
-];
-
 pub(super) fn category(key: &Sp<String>, node: &Node, findings: &mut Diagnostics) -> Option<CategoryDoc> {
     check_dotted(key, "a data category", findings)?;
-    let known = ["sensitivity", "other_purpose", "third_party", "collection", "mask"];
-    let fields = Fields::read(node, "a data category", &known, findings)?;
+    let fields = Fields::read(node, &shape::CATEGORY, findings)?;
     let get = |key| fields.get(key);
     Some(CategoryDoc {
         sensitivity: get("sensitivity").and_then(|n| choice(n, "sensitivity", &SENSITIVITIES, findings)),
         other_purpose: get("other_purpose").and_then(|n| choice(n, "other_purpose", &DISCLOSURES, findings)),
         third_party: get("third_party").and_then(|n| choice(n, "third_party", &DISCLOSURES, findings)),
-        collection_opt_in: get("collection").and_then(|n| {
-            let words = [("opt_in", true), ("allow", false)];
-            choice(n, "collection", &words, findings)
-        }),
+        collection_opt_in: get("collection").and_then(|n| choice(n, "collection", &COLLECTIONS, findings)),
         mask: get("mask").and_then(|n| mask(n, findings)),
     })
 }
 
-const TABLE_KEYS: [&str; 6] = [
-    "data_subject",
-    "collected_for",
-    "columns",
-    "row_filters",
-    "retention",
-    "on_no_consent",
-];
-
 pub(super) fn table(key: &Sp<String>, node: &Node, findings: &mut Diagnostics) -> Option<TableDoc> {
     let name = table_name(key, findings);
-    let fields = Fields::read(node, "a table", &TABLE_KEYS, findings)?;
+    let fields = Fields::read(node, &shape::TABLE, findings)?;
     let get = |key| fields.get(key);
-    let on_no_consent = get("on_no_consent").and_then(|n| {
-        let words = [("value", ConsentOnDenial::Value), ("row", ConsentOnDenial::Row)];
-        choice(n, "on_no_consent", &words, findings)
-    });
+    let on_no_consent = get("on_no_consent").and_then(|n| choice(n, "on_no_consent", &ON_NO_CONSENT, findings));
     let data_subject = fields.key("data_subject").zip(get("data_subject"));
     let data_subject = data_subject.and_then(|(key, node)| table_subject(&key.span, node, findings));
     let filters = get("row_filters")
@@ -79,8 +52,7 @@ pub(super) fn table(key: &Sp<String>, node: &Node, findings: &mut Diagnostics) -
 }
 
 fn table_subject(key: &Span, node: &Node, findings: &mut Diagnostics) -> Option<SubjectDoc> {
-    let known = ["key", "of", "birth_date", "region"];
-    let fields = Fields::read(node, "a data subject", &known, findings)?.at(key);
+    let fields = Fields::read(node, &shape::SUBJECT, findings)?.at(key);
     let subject = subject(&fields, key, findings)?;
     if subject.of.is_some() {
         for name in ["birth_date", "region"] {
@@ -93,12 +65,11 @@ fn table_subject(key: &Span, node: &Node, findings: &mut Diagnostics) -> Option<
     Some(subject)
 }
 
+/// Of a table, or of a column, which has no birth date and no region of its own.
 fn subject(fields: &Fields<'_>, key: &Span, findings: &mut Diagnostics) -> Option<SubjectDoc> {
     let mut column = |name| {
-        fields
-            .get(name)
-            .and_then(|n| text(n, name, findings))
-            .map(|text| text.value)
+        let node = fields.key(name).and_then(|_| fields.get(name));
+        node.and_then(|n| text(n, name, findings)).map(|text| text.value)
     };
     let (birth_date, region) = (column("birth_date"), column("region"));
     let of = fields.get("of").and_then(|n| text(n, "of", findings));
@@ -138,13 +109,13 @@ fn column(key: &Sp<String>, node: &Node, findings: &mut Diagnostics) -> Option<C
             data_subject: None,
         });
     }
-    let fields = Fields::read(node, "a column", &["data_category", "mask", "data_subject"], findings)?.at(&key.span);
+    let fields = Fields::read(node, &shape::COLUMN, findings)?.at(&key.span);
     let own_mask = fields.get("mask").and_then(|n| mask(n, findings));
     let data_subject = fields
         .key("data_subject")
         .zip(fields.get("data_subject"))
         .and_then(|(key, node)| {
-            let fields = Fields::read(node, "a column's data subject", &["key", "of"], findings)?.at(&key.span);
+            let fields = Fields::read(node, &shape::COLUMN_SUBJECT, findings)?.at(&key.span);
             subject(&fields, &key.span, findings)
         });
     let category = fields
@@ -158,7 +129,7 @@ fn column(key: &Sp<String>, node: &Node, findings: &mut Diagnostics) -> Option<C
 }
 
 fn row_filter(node: &Node, findings: &mut Diagnostics) -> Option<RowFilterDoc> {
-    let fields = Fields::read(node, "a row filter", &["purposes", "where"], findings)?;
+    let fields = Fields::read(node, &shape::ROW_FILTER, findings)?;
     let purposes = fields
         .require("purposes", findings)
         .and_then(|n| some_texts(n, "purposes", findings));
@@ -173,7 +144,7 @@ fn row_filter(node: &Node, findings: &mut Diagnostics) -> Option<RowFilterDoc> {
 }
 
 fn retention(key: &Span, node: &Node, findings: &mut Diagnostics) -> Option<RetentionDoc> {
-    let fields = Fields::read(node, "retention", &["column", "keep", "purposes"], findings)?.at(key);
+    let fields = Fields::read(node, &shape::RETENTION, findings)?.at(key);
     let column = fields
         .require("column", findings)
         .and_then(|n| text(n, "column", findings));

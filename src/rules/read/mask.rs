@@ -6,22 +6,11 @@ use super::super::diagnostic::Diagnostics;
 use super::super::document::GRAINS;
 use super::super::fields::{Fields, choice, dotted, entries, invalid, list, scalar, small, text, wrong_type};
 use super::super::node::{Node, Scalar, ScalarKind, Value};
+use super::super::shape::{self, MASKS};
 
-const MASKS: [&str; 13] = [
-    "null",
-    "constant",
-    "partial",
-    "email",
-    "generalize",
-    "round",
-    "pseudonym",
-    "hash",
-    "fake",
-    "date_shift",
-    "ip_prefix",
-    "json",
-    "sql",
-];
+fn names() -> impl Iterator<Item = &'static str> {
+    MASKS.iter().map(|(name, _, _)| *name)
+}
 
 /// `raw | hidden | refuse | {mask: …} | {generalize: …}` and so on.
 pub(super) fn form(node: &Node, findings: &mut Diagnostics) -> Option<ReleaseForm> {
@@ -48,7 +37,7 @@ pub(super) fn form(node: &Node, findings: &mut Diagnostics) -> Option<ReleaseFor
         _ => match bare_mask(word) {
             Some(mask) => Some(ReleaseForm::Mask(mask)),
             None => {
-                let known = ["raw", "hidden", "refuse", "mask"].into_iter().chain(MASKS);
+                let known = ["raw", "hidden", "refuse", "mask"].into_iter().chain(names());
                 findings.push(invalid(&node.span, format!("`{word}` is not a form of release")).suggest(word, known));
                 None
             }
@@ -77,10 +66,10 @@ pub(super) fn mask(node: &Node, findings: &mut Diagnostics) -> Option<Mask> {
             if known.is_none() {
                 let message = format!("`{}` is not a mask that stands alone", word.text);
                 let finding = invalid(&node.span, message);
-                findings.push(if MASKS.contains(&word.text.as_str()) {
+                findings.push(if names().any(|name| name == word.text) {
                     finding.help(format!("write it with its value: {{{}: …}}", word.text))
                 } else {
-                    finding.suggest(&word.text, MASKS)
+                    finding.suggest(&word.text, names())
                 });
             }
             return known;
@@ -94,24 +83,26 @@ pub(super) fn mask(node: &Node, findings: &mut Diagnostics) -> Option<Mask> {
         } else {
             "a mask has only one key, its name"
         };
-        findings.push(invalid(&node.span, message).help(format!("masks are: {}", MASKS.join(", "))));
+        findings.push(
+            invalid(&node.span, message).help(format!("masks are: {}", names().collect::<Vec<&str>>().join(", "))),
+        );
         return None;
     };
     match name.value.as_str() {
-        "null" => nothing(inner, "null", findings).map(|()| Mask::Null),
+        "null" => nothing(inner, findings).map(|()| Mask::Null),
         "constant" => scalar(inner, "constant", findings).map(|value| Mask::Constant(value.value)),
         "partial" => partial(inner, findings),
-        "email" => nothing(inner, "email", findings).map(|()| Mask::Email),
+        "email" => nothing(inner, findings).map(|()| Mask::Email),
         "generalize" => choice(inner, "generalize", &GRAINS, findings).map(Mask::Generalize),
         "round" => round(inner, findings),
-        "pseudonym" => nothing(inner, "pseudonym", findings).map(|()| Mask::Pseudonym),
-        "hash" => nothing(inner, "hash", findings).map(|()| Mask::Hash),
+        "pseudonym" => nothing(inner, findings).map(|()| Mask::Pseudonym),
+        "hash" => nothing(inner, findings).map(|()| Mask::Hash),
         "fake" => {
             let kinds: Vec<(&str, &str)> = FAKE_KINDS.iter().map(|kind| (*kind, *kind)).collect();
             choice(inner, "fake", &kinds, findings).map(|kind| Mask::Fake(kind.to_owned()))
         }
         "date_shift" => {
-            let fields = Fields::read(inner, "date_shift", &["days"], findings)?.at(&name.span);
+            let fields = Fields::read(inner, &shape::DATE_SHIFT, findings)?.at(&name.span);
             let days = small(fields.require("days", findings)?, "days", 1, 36_500, findings)?;
             Some(Mask::DateShift { days })
         }
@@ -124,19 +115,19 @@ pub(super) fn mask(node: &Node, findings: &mut Diagnostics) -> Option<Mask> {
                 &name.span,
                 format!("unknown mask `{}`", name.value),
             );
-            findings.push(finding.suggest(&name.value, MASKS));
+            findings.push(finding.suggest(&name.value, names()));
             None
         }
     }
 }
 
 /// `{}`: the mask has nothing to say.
-fn nothing(node: &Node, what: &str, findings: &mut Diagnostics) -> Option<()> {
-    Fields::read(node, what, &[], findings).map(|_| ())
+fn nothing(node: &Node, findings: &mut Diagnostics) -> Option<()> {
+    Fields::read(node, &shape::NOTHING, findings).map(|_| ())
 }
 
 fn partial(node: &Node, findings: &mut Diagnostics) -> Option<Mask> {
-    let fields = Fields::read(node, "partial", &["prefix", "suffix", "fill"], findings)?;
+    let fields = Fields::read(node, &shape::PARTIAL, findings)?;
     let mut count = |key| match fields.get(key) {
         Some(node) => small(node, key, 0, 10_000, findings),
         None => Some(0),
@@ -184,7 +175,7 @@ fn round(node: &Node, findings: &mut Diagnostics) -> Option<Mask> {
 }
 
 fn ip_prefix(node: &Node, findings: &mut Diagnostics) -> Option<Mask> {
-    let fields = Fields::read(node, "ip_prefix", &["v4", "v6"], findings)?;
+    let fields = Fields::read(node, &shape::IP_PREFIX, findings)?;
     let mut bits = |key, most: u8, default: u8| match fields.get(key) {
         Some(node) => {
             let bits = small(node, key, 0, u32::from(most), findings)?;
@@ -197,7 +188,7 @@ fn ip_prefix(node: &Node, findings: &mut Diagnostics) -> Option<Mask> {
 }
 
 fn json(node: &Node, findings: &mut Diagnostics) -> Option<Mask> {
-    let fields = Fields::read(node, "json", &["keep"], findings)?;
+    let fields = Fields::read(node, &shape::JSON, findings)?;
     let paths = list(fields.require("keep", findings)?, "keep", findings)?;
     let mut keep = Vec::new();
     for item in paths {

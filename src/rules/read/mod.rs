@@ -1,39 +1,20 @@
 //! A file's tree into a [`Document`]: keys and types are checked here, names elsewhere.
 
 mod actors;
+pub(super) mod choices;
 mod data;
 mod mask;
 mod release;
 
 use crate::catalog::QualifiedName;
-use crate::policy::Mode;
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Diagnostics};
 use super::document::Document;
 use super::fields::{Fields, choice, dotted, entries, invalid, is_dotted_name, list, number, scalar, text, texts};
 use super::node::{Node, Value};
+use super::shape::{self, Shape};
 use super::source::{Sp, Span};
-
-const KEYS: [&str; 18] = [
-    "version",
-    "revision",
-    "mode",
-    "contact",
-    "databases",
-    "include",
-    "purposes",
-    "recipients",
-    "roles",
-    "transfers",
-    "data_categories",
-    "tables",
-    "release",
-    "writes",
-    "unclassified",
-    "functions",
-    "consent",
-    "children",
-];
+use choices::MODES;
 
 /// Reads a whole file.
 pub(super) fn document(node: &Node, findings: &mut Diagnostics) -> Document {
@@ -41,7 +22,7 @@ pub(super) fn document(node: &Node, findings: &mut Diagnostics) -> Document {
     if matches!(node.value, Value::Null) {
         return document;
     }
-    let Some(fields) = Fields::read(node, "a rules file", &KEYS, findings) else {
+    let Some(fields) = Fields::read(node, &shape::FILE, findings) else {
         return document;
     };
     if let Some(node) = fields.get("version") {
@@ -51,10 +32,9 @@ pub(super) fn document(node: &Node, findings: &mut Diagnostics) -> Document {
         .get("revision")
         .and_then(|node| scalar(node, "revision", findings));
     document.contact = fields.get("contact").and_then(|node| text(node, "contact", findings));
-    document.mode = fields.get("mode").and_then(|node| {
-        let modes = [("enforce", Mode::Enforce), ("observe", Mode::Observe)];
-        Some(Sp::new(choice(node, "mode", &modes, findings)?, node.span.clone()))
-    });
+    document.mode = fields
+        .get("mode")
+        .and_then(|node| Some(Sp::new(choice(node, "mode", &MODES, findings)?, node.span.clone())));
     document.databases = fields
         .get("databases")
         .and_then(|node| texts(node, "databases", findings));
@@ -91,7 +71,7 @@ fn include(fields: &Fields<'_>, findings: &mut Diagnostics) -> Vec<Sp<String>> {
 pub(super) fn includes(node: &Node) -> Vec<Sp<String>> {
     let mut unheard = Diagnostics::default();
     match &node.value {
-        Value::Map(_) => Fields::read(node, "a rules file", &KEYS, &mut unheard)
+        Value::Map(_) => Fields::read(node, &shape::FILE, &mut unheard)
             .map_or_else(Vec::new, |fields| include(&fields, &mut unheard)),
         Value::Null | Value::Scalar(_) | Value::Seq(_) => Vec::new(),
     }
@@ -108,6 +88,10 @@ fn named<T>(
     let found = fields.get(section).and_then(|node| entries(node, section, findings));
     let mut result: Vec<(Sp<String>, T)> = Vec::new();
     for (key, node) in found.unwrap_or_default() {
+        if let Some(finding) = misplaced(section, key, node) {
+            findings.push(finding);
+            continue;
+        }
         let twice = result.iter().any(|(earlier, _)| earlier.value == key.value);
         match read(key, node, findings) {
             Some(entry) if !twice => result.push((key.clone(), entry)),
@@ -116,6 +100,20 @@ fn named<T>(
         }
     }
     result
+}
+
+/// A key of an entry that stands beside the entries: not indented deep enough.
+fn misplaced(section: &str, key: &Sp<String>, node: &Node) -> Option<Diagnostic> {
+    let shape = shape::FILE.key(section).map(|key| &key.shape)?;
+    let Shape::Named(_, Shape::Map(entry)) = shape else {
+        return None;
+    };
+    let of_an_entry = entry.key(&key.value).is_some() && !matches!(node.value, Value::Map(_));
+    of_an_entry.then(|| {
+        let message = format!("`{}` is a key of {}, not one of `{section}`", key.value, entry.what);
+        let finding = Diagnostic::new(DiagnosticCode::UnknownKey, &key.span, message);
+        finding.help("indent it below the name that it belongs to")
+    })
 }
 
 /// A list of entries.
@@ -178,7 +176,11 @@ fn check_dotted(key: &Sp<String>, what: &str, findings: &mut Diagnostics) -> Opt
         "`{}` is not a name of {what}: dotted words of letters, digits and _",
         key.value
     );
-    findings.push(Diagnostic::new(DiagnosticCode::InvalidValue, &key.span, message));
+    let finding = Diagnostic::new(DiagnosticCode::InvalidValue, &key.span, message);
+    findings.push(match key.value.contains(':') {
+        true => finding.help("put a space behind the colon"),
+        false => finding,
+    });
     None
 }
 

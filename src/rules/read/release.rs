@@ -1,18 +1,17 @@
 //! `release`, `writes`, `unclassified`, `functions`, `consent`, `children`.
 
-use crate::policy::{UnclassifiedForm, Verb};
-
 use super::super::diagnostic::{Diagnostic, DiagnosticCode, Diagnostics};
 use super::super::document::{ChildrenDoc, ColumnName, ConsentDoc, ReleaseDoc, TargetDoc, UnclassifiedDoc, WriteDoc};
 use super::super::fields::{Fields, choice, dotted, invalid, list, scalar, small, some_texts, text, texts};
 use super::super::node::Node;
+use super::super::shape;
 use super::super::source::{Sp, Span};
+use super::choices::{PREDICATES, UNCLASSIFIED_FORMS, VERBS};
 use super::mask::form;
 use super::{QualifiedName, table_name, table_names, values};
 
 pub(super) fn release(node: &Node, findings: &mut Diagnostics) -> Option<ReleaseDoc> {
-    let known = ["purposes", "data_categories", "columns", "as", "predicates"];
-    let fields = Fields::read(node, "a release entry", &known, findings)?;
+    let fields = Fields::read(node, &shape::RELEASE, findings)?;
     let purposes = fields
         .require("purposes", findings)
         .and_then(|n| some_texts(n, "purposes", findings));
@@ -21,10 +20,7 @@ pub(super) fn release(node: &Node, findings: &mut Diagnostics) -> Option<Release
         .require("as", findings)
         .and_then(|n| Some(Sp::new(form(n, findings)?, n.span.clone())));
     let predicates_refused = match fields.get("predicates") {
-        Some(node) => {
-            let words = [("refuse", true), ("masked", false)];
-            choice(node, "predicates", &words, findings)?
-        }
+        Some(node) => choice(node, "predicates", &PREDICATES, findings)?,
         None => false,
     };
     Some(ReleaseDoc {
@@ -75,30 +71,20 @@ fn column_name(name: &Sp<String>, findings: &mut Diagnostics) -> Option<Sp<Colum
 }
 
 pub(super) fn write(node: &Node, findings: &mut Diagnostics) -> Option<WriteDoc> {
-    let fields = Fields::read(
-        node,
-        "a writes entry",
-        &["purposes", "tables", "allow", "columns"],
-        findings,
-    )?;
+    let fields = Fields::read(node, &shape::WRITE, findings)?;
     let purposes = fields
         .require("purposes", findings)
         .and_then(|n| some_texts(n, "purposes", findings));
     let tables = fields
         .require("tables", findings)
         .and_then(|n| some_texts(n, "tables", findings));
-    let verbs = [
-        ("insert", Verb::Insert),
-        ("update", Verb::Update),
-        ("delete", Verb::Delete),
-    ];
     let allow = fields
         .require("allow", findings)
         .and_then(|n| list(n, "allow", findings));
     let allow = allow.map(|items| {
         items
             .iter()
-            .filter_map(|n| choice(n, "allow", &verbs, findings))
+            .filter_map(|n| choice(n, "allow", &VERBS, findings))
             .collect()
     });
     let columns = fields
@@ -115,14 +101,11 @@ pub(super) fn write(node: &Node, findings: &mut Diagnostics) -> Option<WriteDoc>
 }
 
 pub(super) fn unclassified(_: &Span, node: &Node, findings: &mut Diagnostics) -> Option<UnclassifiedDoc> {
-    let fields = Fields::read(node, "unclassified", &["table", "column"], findings)?;
+    let fields = Fields::read(node, &shape::UNCLASSIFIED, findings)?;
     let mut read = |key| {
-        let forms = [
-            ("refuse", UnclassifiedForm::Refuse),
-            ("hidden", UnclassifiedForm::Hidden),
-            ("raw", UnclassifiedForm::Raw),
-        ];
-        fields.get(key).and_then(|n| choice(n, key, &forms, findings))
+        fields
+            .get(key)
+            .and_then(|n| choice(n, key, &UNCLASSIFIED_FORMS, findings))
     };
     Some(UnclassifiedDoc {
         table: read("table"),
@@ -131,7 +114,7 @@ pub(super) fn unclassified(_: &Span, node: &Node, findings: &mut Diagnostics) ->
 }
 
 pub(super) fn functions(key: &Span, node: &Node, findings: &mut Diagnostics) -> Option<Vec<Sp<String>>> {
-    let fields = Fields::read(node, "functions", &["allow"], findings)?.at(key);
+    let fields = Fields::read(node, &shape::FUNCTIONS, findings)?.at(key);
     let allow = texts(fields.require("allow", findings)?, "allow", findings)?;
     Some(
         allow
@@ -164,21 +147,8 @@ fn signature(function: Sp<String>, findings: &mut Diagnostics) -> Option<Sp<Stri
     ))
 }
 
-const CONSENT_KEYS: [&str; 10] = [
-    "table",
-    "subject",
-    "purpose",
-    "status",
-    "given",
-    "withdrawn",
-    "expires",
-    "third_party",
-    "recorded_at",
-    "of",
-];
-
 pub(super) fn consent(key: &Span, node: &Node, findings: &mut Diagnostics) -> Option<ConsentDoc> {
-    let fields = Fields::read(node, "consent", &CONSENT_KEYS, findings)?.at(key);
+    let fields = Fields::read(node, &shape::CONSENT, findings)?.at(key);
     let table = fields
         .require("table", findings)
         .and_then(|n| text(n, "table", findings));
@@ -242,7 +212,7 @@ fn statuses(node: &Node, what: &str, findings: &mut Diagnostics) -> Option<Vec<S
 }
 
 pub(super) fn children(key: &Span, node: &Node, findings: &mut Diagnostics) -> Option<ChildrenDoc> {
-    let fields = Fields::read(node, "children", &["under", "purposes", "unknown"], findings)?.at(key);
+    let fields = Fields::read(node, &shape::CHILDREN, findings)?.at(key);
     let under = fields
         .require("under", findings)
         .and_then(|n| small(n, "under", 1, 150, findings));

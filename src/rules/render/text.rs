@@ -1,11 +1,14 @@
 //! Findings for a terminal, in the manner of rustc: the place underlined, then what to write.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
 
 use super::super::code::Severity;
 use super::super::diagnostic::{Diagnostic, Diagnostics};
-use super::super::source::Span;
+use super::super::source::{Source, Span};
 
 impl Diagnostics {
     /// As text for a terminal, each with its place underlined.
@@ -17,20 +20,26 @@ impl Diagnostics {
     }
 }
 
+/// What is underlined in one file.
+struct Shown<'a> {
+    source: &'a Source,
+    marks: Vec<(AnnotationKind, Range<usize>, Option<&'a str>)>,
+}
+
 impl Diagnostic {
     fn render(&self, renderer: &Renderer) -> String {
-        let mut snippets = Vec::new();
-        if let Some(span) = &self.span {
-            snippets.push(snippet(span, AnnotationKind::Primary, self.label.as_deref()));
-        }
-        for (span, label) in &self.others {
-            let same_file = |first: &Span| first.source.name == span.source.name;
-            match (self.span.as_ref().is_some_and(same_file), snippets.first_mut()) {
-                (true, Some(first)) => {
-                    let annotation = AnnotationKind::Context.span(span.first_line()).label(label);
-                    *first = first.clone().annotation(annotation);
-                }
-                (false, _) | (true, None) => snippets.push(snippet(span, AnnotationKind::Context, Some(label))),
+        let primary = self
+            .span
+            .iter()
+            .map(|span| (AnnotationKind::Primary, span, self.label.as_deref()));
+        let others = self.others.iter();
+        let others = others.map(|(span, label)| (AnnotationKind::Context, span, Some(label.as_str())));
+        let mut files: Vec<Shown<'_>> = Vec::new();
+        for (kind, span, label) in primary.chain(others) {
+            let mark = (kind, span.first_line(), label);
+            match files.iter_mut().find(|file| file.source.name == span.source.name) {
+                Some(file) => file.marks.push(mark),
+                None => files.push(Shown::new(span, mark)),
             }
         }
         let level = match self.severity() {
@@ -39,7 +48,7 @@ impl Diagnostic {
             Severity::Note => Level::NOTE,
         };
         let title = level.primary_title(self.message.as_str()).id(self.code.as_str());
-        let mut group = title.elements(snippets);
+        let mut group = title.elements(files.iter().map(Shown::snippet));
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
@@ -47,13 +56,36 @@ impl Diagnostic {
     }
 }
 
-fn snippet<'a>(span: &'a Span, kind: AnnotationKind, label: Option<&'a str>) -> Snippet<'a, Annotation<'a>> {
-    let annotation = kind.span(span.first_line());
-    let annotation = match label {
-        Some(label) => annotation.label(label),
-        None => annotation,
-    };
-    Snippet::source(&*span.source.text)
-        .path(&*span.source.name)
-        .annotation(annotation)
+impl<'a> Shown<'a> {
+    fn new(span: &'a Span, mark: (AnnotationKind, Range<usize>, Option<&'a str>)) -> Self {
+        Self {
+            source: &span.source,
+            marks: vec![mark],
+        }
+    }
+
+    /// Of the lines from the first mark to the last: a renderer that is given a whole file reads all of it.
+    fn snippet(&self) -> Snippet<'a, Annotation<'a>> {
+        let first = self.marks.iter().map(|(_, range, _)| range.start).min().unwrap_or(0);
+        let last = self.marks.iter().map(|(_, range, _)| range.end).max().unwrap_or(0);
+        let (lines, number) = self.source.lines_around(first, last);
+        let text = self.source.text.get(lines.clone()).unwrap_or_default();
+        // Of the same length, so that places stay.
+        let text: Cow<'a, str> = match text.contains('\r') {
+            true => text.replace('\r', " ").into(),
+            false => text.into(),
+        };
+        let within = |range: &Range<usize>| range.start - lines.start..range.end - lines.start;
+        let annotations = self.marks.iter().map(|(kind, range, label)| {
+            let annotation = kind.span(within(range));
+            match label {
+                Some(label) => annotation.label(*label),
+                None => annotation,
+            }
+        });
+        Snippet::source(text)
+            .path(&*self.source.name)
+            .line_start(number)
+            .annotations(annotations)
+    }
 }
