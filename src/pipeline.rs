@@ -2,7 +2,8 @@
 //!
 //! Pure: a function of text, context, rules and catalog.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use crate::catalog::{Catalog, SearchPath};
 use crate::policy::{Admission, Code, Declaration, Denial, Place, Policy};
@@ -51,6 +52,7 @@ pub struct Parsed {
     /// One for each statement, in order. Empty for an empty query.
     pub commands: Vec<Command>,
     pub(crate) statements: Vec<crate::sql::ParsedStatement>,
+    pub(crate) parameters: Vec<u32>,
 }
 
 /// `outcome` of the audit, in order of precedence.
@@ -151,6 +153,41 @@ pub struct Facts {
     pub row_filters: Vec<&'static str>,
 }
 
+/// Facts that all executions of one plan share, and how the audit writes them, made once.
+#[derive(Debug, Clone)]
+pub struct SharedFacts(Arc<(Facts, OnceLock<Box<[u8]>>)>);
+
+impl SharedFacts {
+    /// How the audit writes them: what `render` made of them the first time.
+    pub fn rendered(&self, render: impl FnOnce(&Facts) -> Box<[u8]>) -> &[u8] {
+        let (facts, rendered) = &*self.0;
+        rendered.get_or_init(|| render(facts))
+    }
+}
+
+/// What was made of them follows from them.
+impl PartialEq for SharedFacts {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for SharedFacts {}
+
+impl From<Facts> for SharedFacts {
+    fn from(facts: Facts) -> Self {
+        Self(Arc::new((facts, OnceLock::new())))
+    }
+}
+
+impl std::ops::Deref for SharedFacts {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0.0
+    }
+}
+
 /// An output column that must come back with this origin, or with none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HiddenOrigin {
@@ -188,7 +225,7 @@ pub struct PlannedStatement {
     /// What it does to the session when it completes.
     pub command: Command,
     /// For the audit.
-    pub facts: Facts,
+    pub facts: SharedFacts,
     /// It writes: the audit record must be on disk before it is sent.
     pub writes: bool,
     /// Names a protected relation: integrity errors are answered without names.
@@ -200,6 +237,19 @@ pub struct PlannedStatement {
     pub max_rows: Option<u64>,
     /// Data subjects that it names.
     pub subjects: Vec<SubjectPin>,
+    /// What PREPARE prepares.
+    pub prepares: Option<Prepares>,
+}
+
+/// The statement that a PREPARE carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepares {
+    /// Its bytes in the text without tags.
+    pub range: Range<usize>,
+    /// Those of the whole PREPARE.
+    pub statement: Range<usize>,
+    /// Types of its parameters: oids of `pg_type`.
+    pub parameters: Vec<u32>,
 }
 
 /// A whole message as it goes out.
@@ -311,6 +361,7 @@ pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
                 sql,
                 commands,
                 statements,
+                parameters: Vec::new(),
             })
         }
         Err(error) => Err(Refusal {
@@ -327,6 +378,12 @@ pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
 }
 
 impl Parsed {
+    /// With the parameter types of its Parse message: oids of `pg_type`, 0 where none is given.
+    pub fn with_parameters(self, types: &[u32]) -> Self {
+        let parameters = types.to_vec();
+        Self { parameters, ..self }
+    }
+
     /// The bytes of the n-th statement in the text without tags: tells which tags are its own.
     pub fn span(&self, index: usize) -> std::ops::Range<usize> {
         self.statements.get(index).map(|s| s.span.clone()).unwrap_or_default()

@@ -5,6 +5,8 @@
 //! terminal may show: control characters, line separators, bidirectional controls and invisible
 //! characters stand as `\uXXXX`. Knows no event and no chain.
 
+use uuid::Uuid;
+
 /// How many characters of a text that a client wrote are kept.
 pub(super) const CLIENT_TEXT_CHARS: usize = 256;
 
@@ -57,7 +59,7 @@ impl<'a> Fields<'a> {
     /// `"key":17`
     pub(super) fn number(&mut self, key: &str, number: u64) {
         self.key(key);
-        self.out.extend_from_slice(number.to_string().as_bytes());
+        decimal(self.out, number);
     }
 
     /// `"key":17`, or `null`.
@@ -72,6 +74,21 @@ impl<'a> Fields<'a> {
     pub(super) fn truth(&mut self, key: &str, truth: bool) {
         self.key(key);
         self.out.extend_from_slice(if truth { b"true" } else { b"false" });
+    }
+
+    /// `"key":"<id>"`
+    pub(super) fn id(&mut self, key: &str, id: Uuid) {
+        self.key(key);
+        self.out.push(b'"');
+        let mut digits = [0; uuid::fmt::Hyphenated::LENGTH];
+        self.out
+            .extend_from_slice(id.hyphenated().encode_lower(&mut digits).as_bytes());
+        self.out.push(b'"');
+    }
+
+    /// Fields that were written before, each with a comma before it.
+    pub(super) fn written(&mut self, fields: &[u8]) {
+        self.out.extend_from_slice(fields);
     }
 
     /// `"key":null`
@@ -127,6 +144,11 @@ fn braces(out: &mut Vec<u8>, fill: impl FnOnce(&mut Fields<'_>)) {
 /// Writes a JSON string of at most `limit` characters of `text`; `…` stands for what was cut off.
 fn quoted(out: &mut Vec<u8>, text: &str, limit: usize) {
     out.push(b'"');
+    if text.len() <= limit && text.bytes().all(is_plain) {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     // What needs no escape is copied in runs.
     let mut copied = 0;
     let mut copy_to = |out: &mut Vec<u8>, end: usize, next: usize| {
@@ -149,6 +171,27 @@ fn quoted(out: &mut Vec<u8>, text: &str, limit: usize) {
     }
     copy_to(out, text.len(), text.len());
     out.push(b'"');
+}
+
+/// A printable ASCII character that stands for itself.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
+/// Writes a number.
+pub(super) fn decimal(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [0; 20];
+    let mut left = number;
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        left /= 10;
+        used += 1;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len() - used..).unwrap_or_default());
 }
 
 fn escape(out: &mut Vec<u8>, c: char) {
@@ -206,6 +249,15 @@ mod tests {
         assert_eq!(json("ääää", 4), "\"ääää\"");
         assert_eq!(json("äääää", 4), "\"ääää…\"");
         assert_eq!(json("", 4), "\"\"");
+    }
+
+    #[test]
+    fn numbers() {
+        for number in [0, 1, 9, 10, 12_345, u64::MAX] {
+            let mut out = Vec::new();
+            decimal(&mut out, number);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
     }
 
     #[test]

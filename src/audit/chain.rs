@@ -31,7 +31,8 @@ impl Digest {
         Some(Self(bytes))
     }
 
-    fn write_hex(&self, out: &mut Vec<u8>) {
+    /// Appends the 64 digits.
+    pub(super) fn write_hex(&self, out: &mut Vec<u8>) {
         for byte in self.0 {
             out.push(hex_char(byte >> 4));
             out.push(hex_char(byte & 15));
@@ -91,7 +92,7 @@ pub fn seal(out: &mut Vec<u8>, head: Head, body: &[u8]) -> Head {
     let seq = head.seq.saturating_add(1);
     let start = out.len();
     out.extend_from_slice(SEQ);
-    out.extend_from_slice(seq.to_string().as_bytes());
+    super::canonical::decimal(out, seq);
     out.extend_from_slice(body);
     out.extend_from_slice(PREV);
     head.hash.write_hex(out);
@@ -200,6 +201,12 @@ pub enum Fault {
         /// Its number.
         seq: u64,
     },
+    /// A checkpoint whose signature does not hold.
+    #[error("forged: checkpoint {seq} is not a signature of the expected key over the record before it")]
+    Forged {
+        /// Its number.
+        seq: u64,
+    },
     /// The last line does not end.
     #[error("torn: the last line does not end ({bytes} bytes), its writing was cut off")]
     Torn {
@@ -222,6 +229,7 @@ impl Fault {
             Self::Missing { .. } | Self::DoesNotFollow { .. } | Self::FalseStart { .. } => true,
             Self::NotARecord
             | Self::Changed { .. }
+            | Self::Forged { .. }
             | Self::OutOfOrder { .. }
             | Self::Torn { .. }
             | Self::Undecodable

@@ -82,7 +82,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub(super) fn statement(&self, event: &StatementEvent) {
+    pub(super) fn statement(&self, event: &StatementEvent<'_>) {
         if let Some(index) = event
             .facts
             .code
@@ -92,7 +92,7 @@ impl Counts {
             counter.add(1);
         }
         // What clients make up is counted together.
-        let purpose = event.purpose.as_deref().filter(|_| event.admitted).unwrap_or_default();
+        let purpose = event.purpose.filter(|_| event.admitted).unwrap_or_default();
         let counters = self.purpose(purpose);
         let index = OUTCOMES.iter().position(|o| *o == event.facts.outcome);
         if let Some(counter) = index.and_then(|index| counters.get(index)) {
@@ -157,7 +157,13 @@ impl Counts {
             },
             Event::Reload { accepted: true, .. } => self.reloads.add(1),
             Event::Reload { accepted: false, .. } => self.reloads_failed.add(1),
-            Event::Start { .. } | Event::Stop | Event::PolicyChanged { .. } | Event::Recovered(_) => {}
+            Event::Start { .. }
+            | Event::Stop
+            | Event::PolicyChanged { .. }
+            | Event::Recovered(_)
+            | Event::Checkpoint(_)
+            | Event::Stopped { .. }
+            | Event::SinkDropped { .. } => {}
         }
     }
 

@@ -13,10 +13,12 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::pipeline::{Facts, FieldUse, Outcome};
+use crate::pipeline::{Facts, FieldUse, Outcome, SharedFacts};
 use crate::policy::{Code, LegalBasis};
 
 use super::canonical::{CLIENT_TEXT_CHARS, Fields};
+use super::checkpoint::Checkpoint;
+use super::trace::TraceParent;
 
 /// How many characters of a statement's text are kept.
 const STATEMENT_CHARS: usize = 64 * 1024;
@@ -43,6 +45,33 @@ pub struct SessionFacts {
     pub client: SocketAddr,
     /// The database.
     pub database: String,
+    /// Its fields up to the actor, as every event of the session has them.
+    before_actor: Box<[u8]>,
+    /// And those after it.
+    after_actor: Box<[u8]>,
+}
+
+impl SessionFacts {
+    /// Of a session.
+    pub fn new(id: Uuid, role: &str, application: Option<&str>, client: SocketAddr, database: &str) -> Self {
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        let mut f = Fields::following(&mut before);
+        f.id("session", id);
+        f.bounded("role", role, CLIENT_TEXT_CHARS);
+        let mut f = Fields::following(&mut after);
+        f.bounded_or_null("application", application, CLIENT_TEXT_CHARS);
+        f.text("client", &client.to_string());
+        f.bounded("database", database, CLIENT_TEXT_CHARS);
+        Self {
+            id,
+            role: role.to_owned(),
+            application: application.map(str::to_owned),
+            client,
+            database: database.to_owned(),
+            before_actor: before.into(),
+            after_actor: after.into(),
+        }
+    }
 }
 
 /// Which rules were in force.
@@ -157,35 +186,47 @@ impl SqlState {
     }
 }
 
+/// Keys of sqlcommenter that the audit keeps beside those that it reads; of others nothing is kept.
+const KNOWN_TAGS: [&str; 6] = ["action", "controller", "db_driver", "framework", "job", "route"];
+
+/// The key of a tag that is kept, if it is one.
+pub fn known_tag(key: &str) -> Option<&'static str> {
+    KNOWN_TAGS.into_iter().find(|known| *known == key)
+}
+
 /// One execution of a statement: what is about to be disclosed, or was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatementEvent {
+#[derive(Debug, Clone)]
+pub struct StatementEvent<'a> {
     /// Whose.
-    pub session: Arc<SessionFacts>,
+    pub session: &'a SessionFacts,
     /// `pgpurpose.actor`: the client's words.
-    pub actor: Option<String>,
+    pub actor: Option<&'a str>,
     /// The access purpose as declared.
-    pub purpose: Option<String>,
+    pub purpose: Option<&'a str>,
     /// How it was declared.
     pub declared_via: Option<DeclaredVia>,
     /// `pgpurpose.reason`: the client's words.
-    pub reason: Option<String>,
+    pub reason: Option<&'a str>,
     /// Somebody was admitted to the purpose: it is one of the rules.
     pub admitted: bool,
     /// The purpose's legal basis.
     pub legal_basis: Option<LegalBasis>,
     /// The recipient's name; none is the controller itself.
-    pub recipient: Option<String>,
+    pub recipient: Option<&'a str>,
     /// The data subject that the request names.
     pub subject: Option<SubjectHash>,
     /// Data subjects that the statement's conditions name.
-    pub subjects: Vec<SubjectHash>,
-    /// What the core says of the statement.
-    pub facts: Facts,
-    /// The rules in force.
-    pub policy: Arc<PolicyStamp>,
+    pub subjects: &'a [SubjectHash],
     /// The event of the statement that opened the cursor or portal which this one reads.
     pub cursor_of: Option<Uuid>,
+    /// The trace that it is a part of.
+    pub trace: Option<TraceParent>,
+    /// What else its tags say, by keys of [`known_tag`]: the client's words.
+    pub tags: &'a [(&'static str, String)],
+    /// What the core says of the statement.
+    pub facts: &'a SharedFacts,
+    /// The rules in force.
+    pub policy: &'a PolicyStamp,
 }
 
 /// What a change of the rules means in one cell of the matrix.
@@ -299,6 +340,26 @@ pub enum Event {
     },
     /// The journal can be written again; written by the journal itself.
     Recovered(Recovery),
+    /// All records up to here, signed; written by the journal itself.
+    Checkpoint(Checkpoint),
+    /// Output of the server was stopped: a hidden column came back as it is stored.
+    Stopped {
+        /// Whose session was ended.
+        session: Arc<SessionFacts>,
+        /// The statement's event.
+        of: Option<Uuid>,
+        /// `pg_class.oid` of the table.
+        table: u32,
+        /// The column's number.
+        column: i16,
+    },
+    /// A sink could not be given all records.
+    SinkDropped {
+        /// Which: its kind and where it goes, as the settings name it.
+        sink: String,
+        /// How many records.
+        records: u64,
+    },
 }
 
 /// What the journal came back from.
@@ -331,42 +392,69 @@ pub enum Recovery {
     },
 }
 
-impl StatementEvent {
+impl StatementEvent<'_> {
     /// The record's fields from `time` on, each with a comma before it.
     pub(super) fn body(&self, id: Uuid, time: OffsetDateTime) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1024);
+        let facts = self.facts.rendered(rendered);
+        let mut out = Vec::with_capacity(facts.len() + 768);
         let mut fields = head(&mut out, time, "statement");
-        fields.text("id", &id.to_string());
-        session(&mut fields, &self.session, Some(self.actor.as_deref()));
-        fields.bounded_or_null("purpose", self.purpose.as_deref(), CLIENT_TEXT_CHARS);
+        fields.id("id", id);
+        fields.written(&self.session.before_actor);
+        fields.bounded_or_null("actor", self.actor, CLIENT_TEXT_CHARS);
+        fields.written(&self.session.after_actor);
+        fields.bounded_or_null("purpose", self.purpose, CLIENT_TEXT_CHARS);
         fields.text_or_null("declared_via", self.declared_via.map(DeclaredVia::as_str));
-        fields.bounded_or_null("reason", self.reason.as_deref(), CLIENT_TEXT_CHARS);
+        fields.bounded_or_null("reason", self.reason, CLIENT_TEXT_CHARS);
         fields.text_or_null("legal_basis", self.legal_basis.map(LegalBasis::as_str));
-        fields.text("recipient", self.recipient.as_deref().unwrap_or("controller"));
-        fields.text_or_null("subject", self.subject.map(|s| s.to_string()).as_deref());
-        fields.text("outcome", self.facts.outcome.as_str());
-        fields.text_or_null("code", self.facts.code.map(Code::as_str));
-        if let Some(rule) = &self.facts.rule {
-            fields.text("rule", &rule.to_string());
+        fields.text("recipient", self.recipient.unwrap_or("controller"));
+        match self.subject {
+            Some(subject) => fields.text("subject", &subject.to_string()),
+            None => fields.null("subject"),
         }
-        fields.bounded_or_null("statement", self.facts.statement.as_deref(), STATEMENT_CHARS);
-        fields.text_or_null("fingerprint", self.facts.fingerprint.as_deref());
-        fields.text_or_null("cursor_of", self.cursor_of.map(|id| id.to_string()).as_deref());
-        fields.objects("fields", self.facts.fields.iter().take(MOST_FIELDS), field);
-        if let Some(more) = self.facts.fields.len().checked_sub(MOST_FIELDS + 1) {
-            fields.number("fields_left_out", more as u64 + 1);
+        match self.cursor_of {
+            Some(id) => fields.id("cursor_of", id),
+            None => fields.null("cursor_of"),
         }
+        if let Some(trace) = self.trace {
+            fields.text("traceparent", &trace.to_string());
+        }
+        if !self.tags.is_empty() {
+            fields.object("tags", |f| {
+                for (key, value) in self.tags {
+                    f.bounded(key, value, CLIENT_TEXT_CHARS);
+                }
+            });
+        }
+        fields.written(facts);
         if !self.subjects.is_empty() {
             let subjects: Vec<String> = self.subjects.iter().map(ToString::to_string).collect();
             fields.texts("subjects", subjects.iter().map(String::as_str));
         }
-        if !self.facts.gaps.is_empty() {
-            fields.texts("gaps", self.facts.gaps.iter().take(MOST_FIELDS).map(String::as_str));
-        }
-        fields.texts("row_filters", self.facts.row_filters.iter().copied());
-        fields.object("policy", |f| policy(f, &self.policy));
+        fields.object("policy", |f| policy(f, self.policy));
         out
     }
+}
+
+/// The part of a record that is the same for all executions of a plan.
+fn rendered(facts: &Facts) -> Box<[u8]> {
+    let mut out = Vec::with_capacity(512);
+    let mut fields = Fields::following(&mut out);
+    fields.text("outcome", facts.outcome.as_str());
+    fields.text_or_null("code", facts.code.map(Code::as_str));
+    if let Some(rule) = &facts.rule {
+        fields.text("rule", &rule.to_string());
+    }
+    fields.bounded_or_null("statement", facts.statement.as_deref(), STATEMENT_CHARS);
+    fields.text_or_null("fingerprint", facts.fingerprint.as_deref());
+    fields.objects("fields", facts.fields.iter().take(MOST_FIELDS), field);
+    if let Some(more) = facts.fields.len().checked_sub(MOST_FIELDS + 1) {
+        fields.number("fields_left_out", more as u64 + 1);
+    }
+    if !facts.gaps.is_empty() {
+        fields.texts("gaps", facts.gaps.iter().take(MOST_FIELDS).map(String::as_str));
+    }
+    fields.texts("row_filters", facts.row_filters.iter().copied());
+    out.into()
 }
 
 impl Event {
@@ -376,7 +464,7 @@ impl Event {
         let mut fields = head(&mut out, time, self.name());
         // A completion is known by what it completes.
         if !matches!(self, Self::Completed { .. }) {
-            fields.text("id", &id.to_string());
+            fields.id("id", id);
         }
         self.rest(&mut fields);
         out
@@ -394,6 +482,9 @@ impl Event {
             Self::Completed { .. } => "completed",
             Self::BreakGlass { .. } => "break_glass",
             Self::Recovered(_) => "recovered",
+            Self::Checkpoint(_) => Checkpoint::EVENT,
+            Self::Stopped { .. } => "stopped",
+            Self::SinkDropped { .. } => "sink_dropped",
         }
     }
 
@@ -445,7 +536,7 @@ impl Event {
                 sqlstate,
                 groups_left_out,
             } => {
-                f.text("of", &of.to_string());
+                f.id("of", *of);
                 f.number("rows", *rows);
                 f.number("bytes", *bytes);
                 f.number("duration_us", *duration_us);
@@ -467,27 +558,46 @@ impl Event {
                 f.object("policy", |f| policy(f, rules));
             }
             Self::Recovered(recovery) => recovered(f, recovery),
+            Self::Checkpoint(checkpoint) => checkpoint.write(f),
+            Self::Stopped {
+                session: who,
+                of,
+                table,
+                column,
+            } => {
+                session(f, who, None);
+                match of {
+                    Some(of) => f.id("of", *of),
+                    None => f.null("of"),
+                }
+                f.text("cause", "hidden_column_came_back_raw");
+                f.number("table_oid", u64::from(*table));
+                f.number("column_number", u64::from(column.unsigned_abs()));
+            }
+            Self::SinkDropped { sink, records } => {
+                f.text("sink", sink);
+                f.number("records", *records);
+            }
         }
     }
 }
 
 fn head<'a>(out: &'a mut Vec<u8>, time: OffsetDateTime, event: &str) -> Fields<'a> {
+    out.extend_from_slice(b",\"time\":\"");
+    write_timestamp(out, time);
+    out.push(b'"');
     let mut fields = Fields::following(out);
-    fields.text("time", &timestamp(time));
     fields.text("event", event);
     fields
 }
 
 /// `actor`: `None` where the event has no such field.
 fn session(f: &mut Fields<'_>, session: &SessionFacts, actor: Option<Option<&str>>) {
-    f.text("session", &session.id.to_string());
-    f.bounded("role", &session.role, CLIENT_TEXT_CHARS);
+    f.written(&session.before_actor);
     if let Some(actor) = actor {
         f.bounded_or_null("actor", actor, CLIENT_TEXT_CHARS);
     }
-    f.bounded_or_null("application", session.application.as_deref(), CLIENT_TEXT_CHARS);
-    f.text("client", &session.client.to_string());
-    f.bounded("database", &session.database, CLIENT_TEXT_CHARS);
+    f.written(&session.after_actor);
 }
 
 fn field(f: &mut Fields<'_>, field: &FieldUse) {
@@ -562,17 +672,38 @@ fn recovered(f: &mut Fields<'_>, recovery: &Recovery) {
 
 /// RFC 3339, UTC, always with six digits of a second: `2026-11-24T06:41:05.000120Z`.
 pub fn timestamp(time: OffsetDateTime) -> String {
+    let mut out = Vec::with_capacity(27);
+    write_timestamp(&mut out, time);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn write_timestamp(out: &mut Vec<u8>, time: OffsetDateTime) {
     let time = time.to_offset(time::UtcOffset::UTC);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
-        time.year(),
-        u8::from(time.month()),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second(),
-        time.microsecond(),
-    )
+    padded::<4>(out, u32::try_from(time.year()).unwrap_or(0));
+    out.push(b'-');
+    padded::<2>(out, u32::from(u8::from(time.month())));
+    out.push(b'-');
+    padded::<2>(out, u32::from(time.day()));
+    out.push(b'T');
+    padded::<2>(out, u32::from(time.hour()));
+    out.push(b':');
+    padded::<2>(out, u32::from(time.minute()));
+    out.push(b':');
+    padded::<2>(out, u32::from(time.second()));
+    out.push(b'.');
+    padded::<6>(out, time.microsecond());
+    out.push(b'Z');
+}
+
+/// The last `N` digits of a number.
+fn padded<const N: usize>(out: &mut Vec<u8>, number: u32) {
+    let mut digits = [b'0'; N];
+    let mut left = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    out.extend_from_slice(&digits);
 }
 
 #[cfg(test)]

@@ -42,6 +42,11 @@ pub(super) fn rotated_name(path: &Path, first_seq: u64) -> PathBuf {
     path.with_file_name(format!("{stem}-{first_seq:0DIGITS$}{extension}"))
 }
 
+/// The name of a file once it is compressed.
+pub(super) fn compressed_name(path: &Path) -> PathBuf {
+    beside(path, ".gz")
+}
+
 fn stem_and_extension(path: &Path) -> (String, String) {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let extension = path

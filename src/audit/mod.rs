@@ -4,14 +4,18 @@
 //! The only maker of [`Recorded`]. Knows no SQL and no policy beyond the facts it is handed.
 //!
 //! ```text
-//!  session ── record ──▶ queue ──▶ writer (one thread) ──▶ file
-//!     ▲                  body       seq, prev, hash        one write, one sync for all that wait
-//!     └── written ◀──────────────── watermark
+//!  session ── record ──▶ queue ──▶ writer ──▶ file ──▶ feed ──▶ sinks, page
+//!     ▲                  body     seq, prev,  one write, one sync
+//!     │                             hash      for all that wait
+//!     └── written ◀────────────── watermark
 //! ```
 
 mod canonical;
 pub mod chain;
+pub mod checkpoint;
+mod compress;
 pub mod counts;
+mod desk;
 mod event;
 mod feed;
 mod files;
@@ -21,8 +25,10 @@ pub mod needles;
 pub mod query;
 mod queue;
 pub mod reader;
+pub mod sink;
 mod storage;
 pub mod tally;
+mod trace;
 mod writer;
 
 use std::sync::{Arc, LazyLock};
@@ -32,12 +38,13 @@ use crate::verify::Verified;
 pub use canonical::is_unprintable;
 pub use event::{
     BreakGlassPhase, CellChange, DeclaredVia, Event, PolicyStamp, Recovery, SessionFacts, SqlState, StatementEvent,
-    SubjectHash, timestamp,
+    SubjectHash, known_tag, timestamp,
 };
 pub use feed::WrittenRecord;
 pub use journal::{Durability, Journal, JournalConfig};
 pub use moment::moment as moment_at;
 pub use queue::{AuditUnavailable, Ticket};
+pub use trace::TraceParent;
 
 /// A verified text of which the journal knows. Not `Clone`, no public constructor: what holds one
 /// holds proof that its event is in the journal's queue, and has the ticket to wait for it.

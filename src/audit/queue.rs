@@ -6,10 +6,13 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use uuid::Uuid;
+
+/// How long what nobody waits for may stay in the queue: until then somebody else may write it along.
+const LINGER: Duration = Duration::from_millis(5);
 
 /// How many ranges of failed tickets are told apart.
 const MOST_FAILURES: usize = 256;
@@ -52,6 +55,8 @@ pub(super) struct Queued {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Available,
+    /// A batch is being written for too long.
+    Stalled,
     Unavailable,
     Closed,
 }
@@ -73,8 +78,21 @@ struct Inner {
     /// The last ticket given out.
     last: u64,
     losses: Losses,
-    writer_sleeps: bool,
+    thread: Thread,
+    /// The thread is to look at once.
+    urgent: bool,
     closing: bool,
+}
+
+/// What the writer's thread does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    /// It works, or is about to look.
+    Awake,
+    /// It looks again in a moment.
+    Lingers,
+    /// It sleeps until it is woken.
+    Sleeps,
 }
 
 /// Shared by sessions and writer.
@@ -84,6 +102,14 @@ pub(super) struct Queue {
     wake: Condvar,
     /// So many bytes of announcements; notes may take as much again.
     bound: usize,
+    /// Announcements are written by the thread alone, and at once.
+    by_thread: bool,
+    available: AtomicBool,
+    /// Since when a batch is being written, in milliseconds after `start`, plus one; 0: none is.
+    writing: AtomicU64,
+    start: Instant,
+    /// The last ticket that something waits for.
+    announced: AtomicU64,
     /// All tickets up to this one are written or failed.
     settled: AtomicU64,
     any_failed: AtomicBool,
@@ -97,7 +123,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Queue {
-    pub(super) fn new(bound: usize) -> Self {
+    /// `by_thread`: nobody but the writer's thread writes.
+    pub(super) fn new(bound: usize, by_thread: bool) -> Self {
         Self {
             inner: Mutex::new(Inner {
                 state: State::Available,
@@ -105,11 +132,17 @@ impl Queue {
                 bytes: 0,
                 last: 0,
                 losses: Losses::default(),
-                writer_sleeps: false,
+                thread: Thread::Awake,
+                urgent: false,
                 closing: false,
             }),
             wake: Condvar::new(),
             bound,
+            by_thread,
+            available: AtomicBool::new(true),
+            writing: AtomicU64::new(0),
+            start: Instant::now(),
+            announced: AtomicU64::new(0),
             settled: AtomicU64::new(0),
             any_failed: AtomicBool::new(false),
             failed: Mutex::new(Failures::default()),
@@ -119,7 +152,12 @@ impl Queue {
 
     /// Events can be written, as far as is known.
     pub(super) fn is_available(&self) -> bool {
-        lock(&self.inner).state == State::Available
+        self.available.load(Ordering::Acquire)
+    }
+
+    fn set(&self, inner: &mut Inner, state: State) {
+        inner.state = state;
+        self.available.store(state == State::Available, Ordering::Release);
     }
 
     /// How many events are queued or being written.
@@ -137,7 +175,8 @@ impl Queue {
             return Err(AuditUnavailable);
         }
         let number = inner.push(Kind::Announcement, body);
-        self.nudge(inner);
+        self.announced.store(number, Ordering::Release);
+        self.nudge(inner, self.by_thread);
         Ok(Ticket { number, id })
     }
 
@@ -158,7 +197,7 @@ impl Queue {
         }
         let number = inner.push(Kind::Note, body);
         if inner.state == State::Available {
-            self.nudge(inner);
+            self.nudge(inner, false);
         } else {
             // It is kept, but nobody shall wait for it.
             self.fail_up_to(number);
@@ -166,30 +205,96 @@ impl Queue {
         Ticket { number, id }
     }
 
-    fn nudge(&self, mut inner: MutexGuard<'_, Inner>) {
-        let asleep = std::mem::take(&mut inner.writer_sleeps);
+    fn nudge(&self, mut inner: MutexGuard<'_, Inner>, urgent: bool) {
+        let wake = match inner.thread {
+            Thread::Awake => false,
+            Thread::Lingers => urgent && !inner.urgent,
+            Thread::Sleeps => true,
+        };
+        inner.urgent |= urgent;
+        if wake {
+            inner.thread = Thread::Awake;
+        }
         drop(inner);
-        if asleep {
+        if wake {
             self.wake.notify_one();
         }
     }
 
-    /// The writer's: waits for events and takes them all in exchange for the empty `batch`. Gives
-    /// the last ticket among them and what there was no room for; `None` when the queue is closing
-    /// and empty.
+    /// The thread is to write what there is at once.
+    pub(super) fn urge(&self) {
+        self.nudge(lock(&self.inner), true);
+    }
+
+    /// The thread's: waits until there is something to write, or `due` is over, or the queue is closing:
+    /// `true`.
+    pub(super) fn sleep(&self, due: Option<Instant>) -> bool {
+        let mut inner = lock(&self.inner);
+        loop {
+            if inner.closing || std::mem::take(&mut inner.urgent) {
+                inner.thread = Thread::Awake;
+                return inner.closing;
+            }
+            let idle = inner.items.is_empty();
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            if idle && left == Some(Duration::ZERO) {
+                inner.thread = Thread::Awake;
+                return false;
+            }
+            inner.thread = if idle { Thread::Sleeps } else { Thread::Lingers };
+            let at_most = if idle { left } else { Some(LINGER) };
+            inner = match at_most {
+                Some(at_most) => {
+                    let waited = self.wake.wait_timeout(inner, at_most);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner),
+            };
+            if !idle {
+                inner.thread = Thread::Awake;
+                inner.urgent = false;
+                return inner.closing;
+            }
+        }
+    }
+
+    /// The writer's: takes all events in exchange for the empty `batch`. Gives the last ticket among
+    /// them and what there was no room for; `None` where there is nothing.
     pub(super) fn take(&self, batch: &mut Vec<Queued>) -> Option<(u64, Losses)> {
         let mut inner = lock(&self.inner);
-        while inner.items.is_empty() {
-            if inner.closing {
-                return None;
-            }
-            inner.writer_sleeps = true;
-            inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        if inner.items.is_empty() || inner.state != State::Available {
+            return None;
         }
-        inner.writer_sleeps = false;
         inner.bytes = 0;
         std::mem::swap(&mut inner.items, batch);
         Some((inner.last, std::mem::take(&mut inner.losses)))
+    }
+
+    /// The writer's: a batch is being written, or no longer.
+    pub(super) fn writes(&self, begins: bool) {
+        let now = if begins { self.milliseconds() + 1 } else { 0 };
+        self.writing.store(now, Ordering::Release);
+    }
+
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    }
+
+    /// Nobody shall wait for a batch that has been under way for longer than `at_most`: what waits
+    /// fails, and statements are refused until the writer comes back. `true` where that is new.
+    pub(super) fn give_up(&self, at_most: Duration) -> bool {
+        let since = self.writing.load(Ordering::Acquire);
+        let waited = (self.milliseconds() + 1).saturating_sub(since);
+        if since == 0 || u128::from(waited) <= at_most.as_millis() {
+            return false;
+        }
+        let mut inner = lock(&self.inner);
+        if inner.state != State::Available {
+            return false;
+        }
+        self.set(&mut inner, State::Stalled);
+        self.fail_up_to(inner.last);
+        true
     }
 
     /// The writer's: waits until it is time to try again; `true` when the queue is closing.
@@ -204,6 +309,14 @@ impl Queue {
 
     /// The writer's: all tickets up to this one are written.
     pub(super) fn settle(&self, ticket: u64) {
+        if !self.is_available() {
+            let mut inner = lock(&self.inner);
+            if inner.state == State::Stalled {
+                self.set(&mut inner, State::Available);
+                // What was announced meanwhile and failed is not told; what happened is.
+                inner.drop_announcements();
+            }
+        }
         self.settled.fetch_max(ticket, Ordering::AcqRel);
         self.changed.notify_waiters();
     }
@@ -212,8 +325,8 @@ impl Queue {
     /// and of the queue, fail; notes stay in `batch`, for later.
     pub(super) fn suspend(&self, batch: &mut Vec<Queued>) {
         let mut inner = lock(&self.inner);
-        if inner.state == State::Available {
-            inner.state = State::Unavailable;
+        if matches!(inner.state, State::Available | State::Stalled) {
+            self.set(&mut inner, State::Unavailable);
         }
         batch.append(&mut inner.items);
         let all = batch.len();
@@ -234,7 +347,7 @@ impl Queue {
     pub(super) fn resume(&self, told: Losses) {
         let mut inner = lock(&self.inner);
         if inner.state == State::Unavailable {
-            inner.state = State::Available;
+            self.set(&mut inner, State::Available);
         }
         inner.bytes = inner.items.iter().map(|queued| queued.body.len()).sum();
         inner.losses.refused -= told.refused.min(inner.losses.refused);
@@ -258,7 +371,7 @@ impl Queue {
     /// The writer has ended, in whichever way: nothing will be written any more.
     pub(super) fn end(&self) {
         let mut inner = lock(&self.inner);
-        inner.state = State::Closed;
+        self.set(&mut inner, State::Closed);
         inner.items.clear();
         self.fail_up_to(inner.last);
     }
@@ -282,18 +395,24 @@ impl Queue {
         Some(if failed { Err(AuditUnavailable) } else { Ok(()) })
     }
 
-    /// Waits until the event is written. Costs one atomic load where it is already.
-    pub(super) async fn written(&self, ticket: Ticket) -> Result<(), AuditUnavailable> {
+    /// Something waits for what is queued.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.settled.load(Ordering::Acquire) < self.announced.load(Ordering::Acquire)
+    }
+
+    /// Waits until the event is written; `help` is called when it is not yet, and may write.
+    pub(super) async fn written(&self, ticket: Ticket, help: impl Fn()) -> Result<(), AuditUnavailable> {
         loop {
             // Made before the look, so that a change in between is not missed.
-            let changed = match self.outcome(ticket) {
-                Some(outcome) => return outcome,
-                None => self.changed.notified(),
-            };
-            match self.outcome(ticket) {
-                Some(outcome) => return outcome,
-                None => changed.await,
+            let changed = self.changed.notified();
+            if let Some(outcome) = self.outcome(ticket) {
+                return outcome;
             }
+            help();
+            if let Some(outcome) = self.outcome(ticket) {
+                return outcome;
+            }
+            changed.await;
         }
     }
 }
@@ -302,6 +421,13 @@ impl Inner {
     /// A body that is alone always has room, however large.
     fn has_room(&self, body: &[u8], bound: usize) -> bool {
         self.bytes == 0 || self.bytes.saturating_add(body.len()) <= bound
+    }
+
+    fn drop_announcements(&mut self) {
+        let all = self.items.len();
+        self.items.retain(|queued| queued.kind == Kind::Note);
+        self.losses.refused += (all - self.items.len()) as u64;
+        self.bytes = self.items.iter().map(|queued| queued.body.len()).sum();
     }
 
     fn push(&mut self, kind: Kind, body: Vec<u8>) -> u64 {

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use super::chain::{Checker, Digest, Fault, Head, Link};
+use super::checkpoint::{Checkpoint, PublicKey};
 use super::files;
 
 pub use super::files::{named, with_rotated};
@@ -140,6 +141,23 @@ pub struct Summary {
     pub faults: u64,
     /// What became of each head that was known from elsewhere.
     pub known: Vec<(Head, Known)>,
+    /// How many sound checkpoints there are.
+    pub checkpoints: u64,
+    /// The last record under a sound checkpoint.
+    pub signed: Option<Head>,
+    /// The key of the last sound checkpoint, hex.
+    pub key: Option<String>,
+    /// They had to be signed with a given key.
+    pub key_given: bool,
+}
+
+/// What files are held against.
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    /// Heads noted earlier.
+    pub heads: Vec<Head>,
+    /// The key of all checkpoints.
+    pub key: Option<PublicKey>,
 }
 
 /// A head that was noted earlier, against the files.
@@ -157,48 +175,105 @@ pub enum Known {
 ///
 /// # Errors
 /// Those of the system, with the file's name. Faults of the files go to `found`.
-pub fn verify(files: &[PathBuf], known: &[Head], mut found: impl FnMut(Finding)) -> io::Result<Summary> {
-    let mut chain = Checker::default();
-    let mut known: Vec<(Head, Known)> = known.iter().map(|&head| (head, Known::NotThere)).collect();
-    let (mut records, mut faults) = (0, 0);
+pub fn verify(files: &[PathBuf], known: &[Head], found: impl FnMut(Finding)) -> io::Result<Summary> {
+    let expected = Expected {
+        heads: known.to_vec(),
+        key: None,
+    };
+    verify_against(files, &expected, found)
+}
+
+/// Holds files against the chain, their checkpoints, and what is known from elsewhere.
+///
+/// # Errors
+/// Those of the system, with the file's name. Faults of the files go to `found`.
+pub fn verify_against(files: &[PathBuf], expected: &Expected, mut found: impl FnMut(Finding)) -> io::Result<Summary> {
+    let mut verification = Verification {
+        chain: Checker::default(),
+        expected,
+        summary: Summary {
+            records: 0,
+            first_seq: None,
+            head: None,
+            faults: 0,
+            known: expected.heads.iter().map(|&head| (head, Known::NotThere)).collect(),
+            checkpoints: 0,
+            signed: None,
+            key: None,
+            key_given: expected.key.is_some(),
+        },
+    };
     for path in in_order(files)? {
         let mut lines = Lines::open(&path).map_err(|error| named(&path, &error))?;
         while let Some((number, line)) = lines.next_line().map_err(|error| named(&path, &error))? {
-            let checked = match line {
-                Line::Whole(line) => chain.next(line),
-                Line::Torn(part) => Err(Fault::Torn {
-                    bytes: part.len() as u64,
-                }),
-                Line::TooLong => Err(Fault::TooLong),
-                Line::Undecodable => Err(Fault::Undecodable),
-            };
-            match checked {
-                Ok(link) => {
-                    records += 1;
-                    compare(&mut known, link.seq, link.hash);
-                }
-                Err(fault) => {
-                    // A sound record that stands wrongly is a record still.
-                    if let (true, Some(head)) = (fault.is_of_position(), chain.head()) {
-                        compare(&mut known, head.seq, head.hash);
-                    }
-                    faults += 1;
-                    found(Finding {
-                        file: path.clone(),
-                        line: number,
-                        fault,
-                    });
-                }
+            if let Err(fault) = verification.next(line) {
+                verification.summary.faults += 1;
+                found(Finding {
+                    file: path.clone(),
+                    line: number,
+                    fault,
+                });
             }
         }
     }
-    Ok(Summary {
-        records,
-        first_seq: chain.first_seq(),
-        head: chain.head(),
-        faults,
-        known,
-    })
+    let Verification { chain, mut summary, .. } = verification;
+    summary.first_seq = chain.first_seq();
+    summary.head = chain.head();
+    Ok(summary)
+}
+
+struct Verification<'e> {
+    chain: Checker,
+    expected: &'e Expected,
+    summary: Summary,
+}
+
+impl Verification<'_> {
+    fn next(&mut self, line: Line<'_>) -> Result<(), Fault> {
+        let line = match line {
+            Line::Whole(line) => line,
+            Line::Torn(part) => {
+                let bytes = part.len() as u64;
+                return Err(Fault::Torn { bytes });
+            }
+            Line::TooLong => return Err(Fault::TooLong),
+            Line::Undecodable => return Err(Fault::Undecodable),
+        };
+        match self.chain.next(line) {
+            Ok(link) => {
+                self.summary.records += 1;
+                compare(&mut self.summary.known, link.seq, link.hash);
+                self.checkpoint(line, &link)
+            }
+            Err(fault) => {
+                // A sound record that stands wrongly is a record still.
+                if let (true, Some(head)) = (fault.is_of_position(), self.chain.head()) {
+                    compare(&mut self.summary.known, head.seq, head.hash);
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    /// A checkpoint signs the record before it, with the right key.
+    fn checkpoint(&mut self, line: &[u8], link: &Link) -> Result<(), Fault> {
+        if !Checkpoint::is_one(line) {
+            return Ok(());
+        }
+        let forged = Fault::Forged { seq: link.seq };
+        let checkpoint = Checkpoint::read(line).ok_or(forged)?;
+        let before = Head {
+            seq: link.seq.saturating_sub(1),
+            hash: link.prev,
+        };
+        if checkpoint.head != before || !checkpoint.is_signed(self.expected.key.as_ref()) {
+            return Err(forged);
+        }
+        self.summary.checkpoints += 1;
+        self.summary.signed = Some(before);
+        self.summary.key = Some(checkpoint.key());
+        Ok(())
+    }
 }
 
 fn compare(known: &mut [(Head, Known)], seq: u64, hash: Digest) {
@@ -212,11 +287,14 @@ fn compare(known: &mut [(Head, Known)], seq: u64, hash: Digest) {
 }
 
 impl Summary {
-    /// Nothing is wrong, as far as a chain can tell.
+    /// Nothing is wrong, as far as a chain can tell. Where a key is given, something must be signed with it.
     pub fn holds(&self) -> bool {
-        self.faults == 0 && self.known.iter().all(|(_, state)| *state == Known::Holds)
+        let signed = !self.key_given || self.signed.is_some();
+        signed && self.faults == 0 && self.known.iter().all(|(_, state)| *state == Known::Holds)
     }
 }
 
+#[cfg(test)]
+mod tampering_tests;
 #[cfg(test)]
 mod tests;

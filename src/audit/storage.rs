@@ -8,6 +8,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::chain::{Checker, Fault, Head, Link};
 use super::files;
@@ -28,7 +32,7 @@ pub(super) enum Condition {
 }
 
 /// What a journal needs of a file.
-pub(super) trait Medium: Send + 'static {
+pub(super) trait Medium: Send + std::fmt::Debug + 'static {
     /// Appends; on failure a part may have been written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Returns when all that was appended is on disk.
@@ -39,8 +43,9 @@ pub(super) trait Medium: Send + 'static {
     fn condition(&self, length: u64) -> io::Result<Condition>;
     /// Begins an empty file where there is none.
     fn begin(&mut self) -> io::Result<()>;
-    /// Gives the file, whose first record has that number, a name of its own, and begins another.
-    fn rotate(&mut self, first_seq: u64) -> io::Result<()>;
+    /// Gives the file, whose first record has that number, a name of its own, and begins another. Gives
+    /// that name.
+    fn rotate(&mut self, first_seq: u64) -> io::Result<PathBuf>;
 }
 
 /// What came of writing a batch.
@@ -52,22 +57,28 @@ pub(super) enum Written {
     Began,
 }
 
+/// How often it is looked whether the file is still as we left it, where a batch is not synced anyway.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// A medium that always ends after a whole batch.
 #[derive(Debug)]
-pub(super) struct Ledger<M> {
-    medium: M,
+pub(super) struct Ledger {
+    medium: Box<dyn Medium>,
     /// The length after the last whole batch.
     length: u64,
     /// More than that may be in the file.
     dirty: bool,
+    /// When the file was last seen to be as we left it.
+    seen: Option<Instant>,
 }
 
-impl<M: Medium> Ledger<M> {
-    pub(super) fn new(medium: M, length: u64) -> Self {
+impl Ledger {
+    pub(super) fn new(medium: impl Medium, length: u64) -> Self {
         Self {
-            medium,
+            medium: Box::new(medium),
             length,
             dirty: false,
+            seen: None,
         }
     }
 
@@ -81,7 +92,7 @@ impl<M: Medium> Ledger<M> {
         if self.dirty {
             self.clean()?;
         }
-        let written = match self.medium.condition(self.length)? {
+        let written = match self.condition(durable)? {
             Condition::Intact => Written::Appended,
             Condition::Gone => {
                 self.medium.begin()?;
@@ -112,17 +123,27 @@ impl<M: Medium> Ledger<M> {
         }
     }
 
+    fn condition(&mut self, always: bool) -> io::Result<Condition> {
+        if !always && self.seen.is_some_and(|seen| seen.elapsed() < LOOK) {
+            return Ok(Condition::Intact);
+        }
+        let condition = self.medium.condition(self.length)?;
+        self.seen = (condition == Condition::Intact).then(Instant::now);
+        Ok(condition)
+    }
+
     fn clean(&mut self) -> io::Result<()> {
+        self.seen = None;
         self.medium.cut(self.length)?;
         self.dirty = false;
         Ok(())
     }
 
     /// Begins another file; the one so far keeps a name with the number of its first record.
-    pub(super) fn rotate(&mut self, first_seq: u64) -> io::Result<()> {
-        self.medium.rotate(first_seq)?;
+    pub(super) fn rotate(&mut self, first_seq: u64) -> io::Result<PathBuf> {
+        let full = self.medium.rotate(first_seq)?;
         self.length = 0;
-        Ok(())
+        Ok(full)
     }
 }
 
@@ -133,14 +154,23 @@ pub(super) struct FileMedium {
     file: File,
 }
 
+/// Where a file begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct First {
+    /// The number of its first record.
+    pub(super) seq: u64,
+    /// The time of that record, where it can be read.
+    pub(super) time: Option<OffsetDateTime>,
+}
+
 /// What was found where a journal is to go on.
 #[derive(Debug)]
 pub(super) struct Opened {
-    pub(super) ledger: Ledger<FileMedium>,
+    pub(super) ledger: Ledger,
     /// The last record of all files so far.
     pub(super) head: Head,
-    /// The number of the file's first record, if it has one.
-    pub(super) first_seq: Option<u64>,
+    /// The file's first record, if it has one.
+    pub(super) first: Option<First>,
     /// How many bytes of a record that was cut off were set aside.
     pub(super) torn: u64,
 }
@@ -167,7 +197,7 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
     Ok(Opened {
         ledger: Ledger::new(medium, tail.whole),
         head,
-        first_seq: tail.first_seq,
+        first: tail.first,
         torn,
     })
 }
@@ -237,7 +267,7 @@ impl Medium for FileMedium {
         self.sync_folder()
     }
 
-    fn rotate(&mut self, first_seq: u64) -> io::Result<()> {
+    fn rotate(&mut self, first_seq: u64) -> io::Result<PathBuf> {
         self.file.sync_all()?;
         let full = files::rotated_name(&self.path, first_seq);
         if full.try_exists()? {
@@ -246,8 +276,9 @@ impl Medium for FileMedium {
                 "the name for the full audit file is taken",
             ));
         }
-        std::fs::rename(&self.path, full)?;
-        self.begin()
+        std::fs::rename(&self.path, &full)?;
+        self.begin()?;
+        Ok(full)
     }
 }
 
@@ -286,8 +317,8 @@ struct Tail {
     whole: u64,
     /// The last whole record.
     head: Option<Head>,
-    /// The number of the file's first record.
-    first_seq: Option<u64>,
+    /// The file's first record.
+    first: Option<First>,
 }
 
 impl Tail {
@@ -321,7 +352,7 @@ impl Tail {
             length,
             whole,
             head: chain.head(),
-            first_seq: first_seq(file)?,
+            first: First::read(file)?,
         })
     }
 }
@@ -331,11 +362,22 @@ fn is_debris(line: &[u8]) -> bool {
     line.contains(&0)
 }
 
-fn first_seq(file: &mut File) -> io::Result<Option<u64>> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut start = Vec::new();
-    file.take(32).read_to_end(&mut start)?;
-    Ok(Link::seq_of(&start))
+impl First {
+    fn read(file: &mut File) -> io::Result<Option<Self>> {
+        file.seek(SeekFrom::Start(0))?;
+        let mut start = Vec::new();
+        file.take(80).read_to_end(&mut start)?;
+        let Some(seq) = Link::seq_of(&start) else {
+            return Ok(None);
+        };
+        let start = String::from_utf8_lossy(&start);
+        let time = start
+            .split("\"time\":\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
+        let time = time.and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
+        Ok(Some(Self { seq, time }))
+    }
 }
 
 fn not_continued(fault: &Fault) -> io::Error {
@@ -349,4 +391,4 @@ fn not_continued(fault: &Fault) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -102,8 +102,25 @@ pub struct Relation {
     pub security_barrier: bool,
     /// Column numbers of the primary key, empty if none.
     pub primary_key: Vec<i16>,
+    /// Its unique indexes and exclusion constraints, the primary key among them.
+    #[serde(default)]
+    pub unique_keys: Vec<UniqueKey>,
+    /// It is a table with rules of its own, which turn writes into other statements.
+    #[serde(default)]
+    pub has_rules: bool,
     /// The extension it belongs to, if any.
     pub extension: Option<String>,
+}
+
+/// A unique index or exclusion constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UniqueKey {
+    /// Of the index, and of the constraint that it serves.
+    pub name: String,
+    /// Numbers of its columns.
+    pub columns: Vec<i16>,
+    /// It has neither expressions nor a condition.
+    pub plain: bool,
 }
 
 impl Relation {
@@ -218,6 +235,9 @@ pub struct Catalog {
     pub operators: Vec<Operator>,
     /// Schemas that exist (temporary ones of this session under their real name).
     pub schemas: Vec<String>,
+    /// Functions that triggers call, PostgreSQL's own aside.
+    #[serde(default)]
+    pub trigger_functions: Vec<Oid>,
     /// `pg_my_temp_schema()`'s name, if this session has one.
     pub temp_schema: Option<String>,
     /// Who holds what; only where it was asked for (by `check` and `catalog`).

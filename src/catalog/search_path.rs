@@ -12,6 +12,7 @@ use super::{Catalog, QualifiedName, Relation, Type};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SearchPath {
     schemas: Vec<String>,
+    creation: Option<String>,
 }
 
 impl SearchPath {
@@ -31,6 +32,7 @@ impl SearchPath {
         if !names_catalog {
             push("pg_catalog");
         }
+        let mut creation = None;
         for entry in entries {
             let name = match entry.as_str() {
                 "$user" => role,
@@ -42,14 +44,20 @@ impl SearchPath {
             };
             if catalog.schemas.iter().any(|s| s == name) {
                 push(name);
+                creation.get_or_insert_with(|| name.to_owned());
             }
         }
-        Self { schemas }
+        Self { schemas, creation }
     }
 
     /// The schemas, in the order in which they are searched.
     pub fn schemas(&self) -> &[String] {
         &self.schemas
+    }
+
+    /// The schema in which a name without one is created: the first that exists (`RangeVarGetCreationNamespace`).
+    pub fn creation_schema(&self) -> Option<&str> {
+        self.creation.as_deref()
     }
 
     /// The relation that an unqualified name means.

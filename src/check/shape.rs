@@ -53,6 +53,7 @@ impl Known<'_, '_> {
             catalog: self.catalog,
             search_path: &search_path,
             allowed: &|_| true,
+            parameters: &[],
         };
         bind(sql, relation, &relation.name.name, env).map(drop)
     }

@@ -1,5 +1,6 @@
 //! `pgpurpose audit`: whether the audit holds, and what is in it.
 
+mod key;
 mod query;
 mod report;
 mod show;
@@ -19,6 +20,8 @@ pub(super) struct Args {
 enum Command {
     /// Check the chain: find changed, removed, inserted, reordered and cut-off records
     Verify(verify::Args),
+    /// Print the public key of the private key in a file, which is made if it is not there
+    Key(key::Args),
     /// Search events
     Query(Box<query::Args>),
     /// Find the statements about one data subject, by the keyed hash of its key
@@ -30,6 +33,7 @@ enum Command {
 pub(super) fn run(args: &Args) -> Exit {
     match &args.command {
         Command::Verify(args) => verify::run(args),
+        Command::Key(args) => key::run(args),
         Command::Query(args) => query::run(args),
         Command::Subject(args) => subject::run(args),
         Command::Report(args) => report::run(args),

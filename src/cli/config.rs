@@ -1,7 +1,7 @@
 //! `--config FILE`: flags from a file, `pgpurpose.yaml`. A flag given on the command line holds before
 //! an environment variable, and that before the file.
 //!
-//! The file is flat: `key: value` lines, keys named as the flags are. Nothing is read as YAML that a
+//! The file is flat: `key: value` lines, keys named as the flags are; `audit.durability` is `audit-durability`. Nothing is read as YAML that a
 //! flag could not hold.
 
 use std::ffi::OsString;
@@ -49,8 +49,8 @@ pub(super) fn with_file(
     let settings = read(&text).map_err(|line| ConfigError::Line { path, line })?;
     let mut all = arguments;
     for (key, value) in settings {
-        let flag = format!("--{}", key.replace('_', "-"));
-        let variable = format!("PGPURPOSE_{}", key.replace('-', "_").to_ascii_uppercase());
+        let flag = format!("--{}", key.replace(['_', '.'], "-"));
+        let variable = format!("PGPURPOSE_{}", key.replace(['-', '.'], "_").to_ascii_uppercase());
         if is_given(&all, &flag) || environment(&variable).is_some() {
             continue;
         }
@@ -93,7 +93,10 @@ fn read(text: &str) -> Result<Vec<(String, String)>, usize> {
         }
         let (key, value) = line.split_once(':').ok_or(index + 1)?;
         let value = unquoted(value.trim()).ok_or(index + 1)?;
-        let sound = !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'));
+        let sound = !key.is_empty()
+            && key
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-' | b'.'));
         if !sound || value.is_empty() {
             return Err(index + 1);
         }
@@ -123,8 +126,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("pgpurpose-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("pgpurpose.yaml");
-        let text =
-            "# proxy\nupstream: postgres://db:5432\nlisten: 127.0.0.1:1\nrules: 'a b' # folder\nallow_trust: true\n";
+        let text = "# proxy\nupstream: postgres://db:5432\nlisten: 127.0.0.1:1\nrules: 'a b' # folder\nallow_trust: true\naudit.durability: system\n";
         std::fs::write(&file, text).unwrap();
         let arguments: Vec<OsString> = ["pgpurpose", "serve", "--listen=127.0.0.1:2", "--config"]
             .map(OsString::from)
@@ -134,7 +136,7 @@ mod tests {
         let environment = |name: &str| (name == "PGPURPOSE_UPSTREAM").then(|| OsString::from("x"));
         let all = with_file(arguments.clone(), environment).unwrap();
         let added: Vec<_> = all.iter().skip(arguments.len()).map(|a| a.to_string_lossy()).collect();
-        assert_eq!(added, ["--rules=a b", "--allow-trust"]);
+        assert_eq!(added, ["--rules=a b", "--allow-trust", "--audit-durability=system"]);
         std::fs::remove_dir_all(folder).unwrap();
     }
 

@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args) -> Exit {
     };
     match decide(args, &policy, &catalog) {
         Ok(plan) => {
-            let facts: Vec<&Facts> = plan.statements.iter().map(|s| &s.facts).collect();
+            let facts: Vec<&Facts> = plan.statements.iter().map(|s| &*s.facts).collect();
             print(args.format, &facts, Ok(plan.verified.text()));
             Exit::Fine
         }

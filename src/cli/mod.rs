@@ -2,6 +2,7 @@
 //! codes, nothing of SQL.
 
 mod audit;
+mod audit_settings;
 mod catalog;
 mod check;
 mod config;

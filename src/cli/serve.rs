@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::audit::{Event, Journal, JournalConfig};
+use crate::audit::Event;
 use crate::downstream;
 use crate::policy::Mode;
 use crate::rules::PolicySet;
@@ -20,6 +20,7 @@ use crate::upstream::Target;
 use crate::upstream::catalogs::Catalogs;
 
 use super::Exit;
+use super::audit_settings;
 use super::connections::Connections;
 use super::face;
 use super::output::complain;
@@ -47,9 +48,8 @@ pub(super) struct Args {
     /// A rules file, or a folder of them
     #[arg(long, env = "PGPURPOSE_RULES", value_name = "PATH")]
     rules: PathBuf,
-    /// The audit log
-    #[arg(long, env = "PGPURPOSE_AUDIT", value_name = "FILE")]
-    audit: PathBuf,
+    #[command(flatten)]
+    audit: audit_settings::AuditArgs,
     /// The secret behind pseudonyms, hashes and hashed subjects; drawn at start if left out
     #[arg(long, env = "PGPURPOSE_SECRET_FILE", value_name = "FILE")]
     secret_file: Option<PathBuf>,
@@ -94,8 +94,7 @@ pub(super) fn run(args: Args) -> Exit {
         .thread_stack_size(crate::sql::nesting::STACK)
         .build();
     let served = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
-        let journal = Journal::open(JournalConfig::new(&args.audit))
-            .map_err(|error| format!("cannot write {}: {error}", args.audit.display()))?;
+        let journal = args.audit.open()?;
         let (phase, watched) = watch::channel(Phase::Serving);
         let subject_key = session::keys::derive(&secret, session::keys::AUDIT_SUBJECT).to_vec();
         let shared = Arc::new(Shared {
@@ -165,7 +164,7 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
     shared.journal.note(Event::Start {
         version: env!("CARGO_PKG_VERSION"),
     });
-    face::begin(&args.admin, &args.audit, &shared).await?;
+    face::begin(&args.admin, args.audit.path(), &shared).await?;
     let mut sessions = tokio::spawn(downstream::serve(listener, Arc::clone(&shared)));
     let reloader = Arc::new(Reloader::new(args.rules.clone(), Arc::clone(&shared)));
     let watching = Arc::clone(&reloader);

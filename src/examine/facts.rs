@@ -58,7 +58,7 @@ impl Refusal {
             *self.facts = Facts {
                 outcome: Outcome::Refuse,
                 code: Some(self.code),
-                ..statement.facts.clone()
+                ..(*statement.facts).clone()
             };
         }
         self
@@ -121,12 +121,13 @@ impl Examination<'_> {
     pub(super) fn unchanged(&self) -> PlannedStatement {
         PlannedStatement {
             command: self.statement.command.clone(),
-            facts: self.plain_facts(),
+            facts: self.plain_facts().into(),
             writes: false,
             protected: false,
             hidden_origins: Vec::new(),
             max_rows: None,
             subjects: Vec::new(),
+            prepares: None,
         }
     }
 

@@ -8,18 +8,22 @@ mod second;
 mod session;
 mod subjects;
 mod template;
+mod temporary;
 
 use std::ops::Range;
 
 use crate::catalog::Function;
-use crate::pipeline::{Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Refusal, Standing};
+use crate::pipeline::{
+    Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Prepares, Refusal, Standing,
+};
 use crate::policy::{Admission, Code, Denial, Form};
 use crate::rewrite::edit::Edits;
 use crate::rewrite::plan::{Planned, Planner, Refused};
+use crate::rewrite::query_span::QueryTokens;
 use crate::rewrite::released::Gap;
 use crate::rewrite::{aggregate, rows, write_checks};
 use crate::sql::lexer::Token;
-use crate::sql::resolve::{Env, Problem, Resolved, Use, is_system, resolve};
+use crate::sql::resolve::{Env, Problem, Resolved, is_system, resolve};
 use crate::sql::{Command, ParsedStatement, parsed};
 use crate::verify;
 
@@ -31,6 +35,7 @@ struct Examination<'a> {
     tokens: &'a [Token],
     statement: &'a ParsedStatement,
     context: &'a Context<'a>,
+    parameters: &'a [u32],
 }
 
 /// Plans a message.
@@ -53,6 +58,7 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
             tokens: &tokens,
             statement,
             context,
+            parameters: &parsed.parameters,
         };
         let (planned, edits) = examination.run()?;
         all.edits.extend(edits.edits.iter().cloned());
@@ -63,7 +69,7 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
         return Err(Refusal::simple(Code::NotVerified, "two edits overlap"));
     };
     let pairs: Vec<(&ParsedStatement, &Edits)> = each.iter().map(|(s, e)| (*s, e)).collect();
-    let verified = verify::verify(&pairs, outgoing)
+    let verified = verify::verify(text, &pairs, outgoing)
         .map_err(|difference| Refusal::simple(Code::NotVerified, difference.0))
         .map_err(|refusal| refusal.about(statements.first()))?;
     Ok(Plan {
@@ -92,7 +98,9 @@ impl Examination<'_> {
             | Command::Declare { .. }
             | Command::Explain
             | Command::CopyOut
-            | Command::CopyIn => self.query(),
+            | Command::CopyIn
+            | Command::Coordinate
+            | Command::CreateAs => self.query(),
             Command::Execute { .. } => self.execute(),
             Command::Set(_)
             | Command::SetCharacteristics
@@ -129,6 +137,7 @@ impl Examination<'_> {
             catalog: self.context.catalog,
             search_path: self.context.search_path,
             allowed: &allowed,
+            parameters: self.parameters,
         };
         let resolved = resolve(self.statement, env).map_err(|p| self.problem(p))?;
         self.second_reading(&resolved)?;
@@ -183,14 +192,29 @@ impl Examination<'_> {
             .any(|d| d.decision.as_ref().is_some_and(|d| d.protected));
         let statement = PlannedStatement {
             command: self.statement.command.clone(),
-            facts,
-            writes: resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_))),
+            facts: facts.into(),
+            writes: !resolved.targets.is_empty() || resolved.created.is_some(),
             protected,
             hidden_origins,
             max_rows,
             subjects: self.subjects(&resolved),
+            prepares: self.prepares(&resolved),
         };
         Ok((statement, planned.edits))
+    }
+
+    /// What PREPARE carries, and with which parameters.
+    fn prepares(&self, resolved: &Resolved) -> Option<Prepares> {
+        let Command::Prepare { .. } = &self.statement.command else {
+            return None;
+        };
+        let (statement, parameters) = (self.span(), resolved.parameter_types.clone());
+        let range = QueryTokens::find(&self.statement.command, self.text, self.tokens, &statement)?.range()?;
+        Some(Prepares {
+            range,
+            statement,
+            parameters,
+        })
     }
 
     /// Reads or writes something besides the system catalogs.

@@ -3,7 +3,7 @@
 use crate::pipeline::Refusal;
 use crate::policy::Code;
 use crate::sql::relations;
-use crate::sql::resolve::{Resolved, Use};
+use crate::sql::resolve::Resolved;
 use crate::sql::second::{self, Reading};
 
 use super::Examination;
@@ -33,24 +33,21 @@ impl Examination<'_> {
                     Err(self.refuse(Code::NotVerified, "two parsers do not name the same relations"))
                 }
             }
-            Reading::Unread(_)
-                if resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_)))
-                    && self.target_is_classified(resolved) =>
-            {
-                Err(self
-                    .refuse(Code::NotUnderstood, "this write is read by one parser only")
-                    .hinted("write it in plainer SQL"))
-            }
+            Reading::Unread(_) if self.a_target_is_protected(resolved) => Err(self
+                .refuse(Code::NotUnderstood, "this write is read by one parser only")
+                .hinted("write it in plainer SQL")),
             Reading::Unread(_) => Ok(()),
         }
     }
 
-    fn target_is_classified(&self, resolved: &Resolved) -> bool {
-        let target = resolved.relations.iter().find(|r| matches!(r.usage, Use::Target(_)));
-        let relation = target.and_then(|t| self.context.catalog.relation_by_oid(t.oid));
-        relation.is_some_and(|r| {
-            crate::rewrite::released::entry_of(r, self.context.policy, self.context.catalog)
-                .is_some_and(|entry| self.context.policy.is_protected(&entry))
+    fn a_target_is_protected(&self, resolved: &Resolved) -> bool {
+        resolved.targets.iter().any(|target| {
+            let used = resolved.relations.get(target.relation);
+            let relation = used.and_then(|used| self.context.catalog.relation_by_oid(used.oid));
+            relation.is_some_and(|r| {
+                crate::rewrite::released::entry_of(r, self.context.policy, self.context.catalog)
+                    .is_some_and(|entry| self.context.policy.is_protected(&entry))
+            })
         })
     }
 }

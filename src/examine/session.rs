@@ -9,6 +9,7 @@ use crate::sql::setting;
 use crate::sql::{Command, ConfigCall};
 
 use super::Examination;
+use super::temporary::Names;
 
 type Examined = Result<(PlannedStatement, Edits), Refusal>;
 
@@ -113,10 +114,14 @@ impl Examination<'_> {
         Ok((statement, edits))
     }
 
-    /// DDL needs a purpose that says so.
+    /// DDL needs a purpose that says so, but for what is the session's own.
     pub(super) fn ddl(&self) -> Examined {
+        let names = Names {
+            catalog: self.context.catalog,
+            search_path: self.context.search_path,
+        };
         match self.admission() {
-            Some(admission) if admission.purpose().ddl => {
+            Some(admission) if admission.purpose().ddl || names.are_all_own(&self.statement.node) => {
                 let statement = PlannedStatement {
                     writes: true,
                     ..self.unchanged()

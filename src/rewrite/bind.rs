@@ -71,6 +71,7 @@ pub fn bind(expression: &str, relation: &Relation, known_as: &str, env: Env<'_>)
     let env = Env {
         search_path: &public,
         allowed: &trusted,
+        parameters: &[],
         ..env
     };
     let resolved = resolve::resolve(statement, env).map_err(|p| p.message)?;

@@ -128,16 +128,22 @@ pub enum EditKind {
     },
     /// A write's condition goes into CASE, behind the row filter: the text before it.
     CaseOpen {
+        /// `RangeVar.location` of the write's target.
+        target: usize,
         /// The row filter.
         filter: String,
     },
     /// The text behind it.
     CaseClose {
+        /// `RangeVar.location` of the write's target.
+        target: usize,
         /// Conjuncts on raw columns, copied outside so that indexes serve.
         copied: Option<String>,
     },
     /// A write without WHERE gets the row filter.
     Where {
+        /// `RangeVar.location` of the write's target.
+        target: usize,
         /// The row filter.
         filter: String,
     },
@@ -159,6 +165,8 @@ pub enum EditKind {
     HavingClose,
     /// A value to be stored is checked first: the text before it.
     CheckOpen {
+        /// `RangeVar.location` of the write's target.
+        target: usize,
         /// Which value.
         place: CheckPlace,
         /// That text.
@@ -168,6 +176,8 @@ pub enum EditKind {
     },
     /// The text behind it.
     CheckClose {
+        /// `RangeVar.location` of the write's target.
+        target: usize,
         /// Which value.
         place: CheckPlace,
     },

@@ -9,7 +9,7 @@ pub mod mask;
 pub mod obligation;
 pub mod places;
 pub mod plan;
-mod query_span;
+pub mod query_span;
 pub mod quote;
 pub mod released;
 pub mod rows;

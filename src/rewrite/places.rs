@@ -154,29 +154,72 @@ impl<'t> Places<'t> {
         let mut depth = 0_usize;
         let mut opened = None;
         let mut last = behind;
+        let mut after_dot = false;
         for token in self
             .tokens
             .iter()
             .skip_while(|t| t.start < behind)
             .take_while(|t| t.start < end)
         {
+            let word = |word| depth == 0 && !after_dot && token.is_word(self.text, word);
             match token.kind {
                 TokenKind::LeftParen => depth += 1,
                 TokenKind::RightParen if depth == 0 => break,
                 TokenKind::RightParen => depth -= 1,
                 TokenKind::Semicolon if depth == 0 => break,
-                TokenKind::Identifier if depth == 0 && token.is_word(self.text, "returning") => break,
-                TokenKind::Identifier if depth == 0 && opened.is_none() && token.is_word(self.text, "where") => {
-                    opened = Some(token.end);
-                }
+                TokenKind::Identifier if word("returning") => break,
+                TokenKind::Identifier if word("where") && opened.is_none() => opened = Some(token.end),
                 _ => {} // any other token belongs to a clause that stays as it is
             }
+            after_dot = token.kind == TokenKind::Dot;
             last = token.end;
         }
         Ok(match opened {
             Some(start) => Condition::Present(start..last),
             None => Condition::Absent(last),
         })
+    }
+
+    /// The condition of the MERGE whose target ends at `behind`: the bytes between its last ON and its first
+    /// WHEN, which those of CASE are not.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub fn merge_condition(&self, behind: usize, end: usize) -> Result<Range<usize>, Misplaced> {
+        let (mut depth, mut cases) = (0_usize, 0_usize);
+        let mut opened = None;
+        let mut last = behind;
+        let mut after_dot = false;
+        for token in self
+            .tokens
+            .iter()
+            .skip_while(|t| t.start < behind)
+            .take_while(|t| t.start < end)
+        {
+            let word = |word| depth == 0 && !after_dot && token.is_word(self.text, word);
+            match token.kind {
+                TokenKind::LeftParen => depth += 1,
+                TokenKind::RightParen => depth = depth.checked_sub(1).ok_or(Misplaced)?,
+                TokenKind::Identifier if word("case") => cases += 1,
+                TokenKind::Identifier if word("end") => cases = cases.checked_sub(1).ok_or(Misplaced)?,
+                TokenKind::Identifier if word("on") => opened = Some(token.end),
+                TokenKind::Identifier if word("when") && cases == 0 => {
+                    return opened.map(|start| start..last).ok_or(Misplaced);
+                }
+                _ => {} // any other token belongs to the source or the condition
+            }
+            after_dot = token.kind == TokenKind::Dot;
+            last = token.end;
+        }
+        Err(Misplaced)
+    }
+
+    /// The text of a place.
+    ///
+    /// # Errors
+    /// It is not one.
+    pub fn text_of(&self, range: &Range<usize>) -> Result<&'t str, Misplaced> {
+        self.text.get(range.clone()).ok_or(Misplaced)
     }
 
     /// Where the last token of a range starts.

@@ -131,6 +131,14 @@ impl<'p> Planner<'_, 'p> {
         planned: &mut Planned<'p>,
     ) -> Result<bool, Refused> {
         let relation = self.catalog_relation(used.oid)?;
+        if used.usage == Use::Lock {
+            if is_system(relation) {
+                let message = format!("{} cannot be locked", relation.name);
+                return Err(Refused::new(Code::StatementNotAllowed, message, Some(used.location)));
+            }
+            self.as_is(used, places, planned)?;
+            return Ok(false);
+        }
         if relation.kind == RelationKind::View && !is_system(relation) {
             let Some(view) = resolved.views.get(&used.oid) else {
                 return Err(Refused::new(

@@ -68,6 +68,8 @@ impl<'t> QueryTokens<'t> {
             | Command::Fetch { .. }
             | Command::Close(_)
             | Command::CopyIn
+            | Command::Coordinate
+            | Command::CreateAs
             | Command::Ddl
             | Command::Refused => None,
         }?;

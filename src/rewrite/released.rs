@@ -57,6 +57,12 @@ pub fn entry_of(relation: &Relation, policy: &Policy, catalog: &Catalog) -> Opti
         .find_map(|p| entry_of(p, policy, catalog))
 }
 
+/// A temporary table of the session's own. It holds nothing that is protected, since nothing of that kind
+/// may be written into it; whose child it is says what else it is.
+pub fn is_own(relation: &Relation, policy: &Policy, catalog: &Catalog) -> bool {
+    catalog.temp_schema.as_ref() == Some(&relation.name.schema) && entry_of(relation, policy, catalog).is_none()
+}
+
 /// A partition or inheritance child whose rows a read of `relation` would give, and whose own entry
 /// gives them otherwise.
 fn stricter_child<'c>(
@@ -148,6 +154,9 @@ pub fn release<'p>(
         return Release::Refused(differing_child(relation, child), Gap::No);
     }
     let Some(entry) = entry else {
+        if is_own(relation, policy, catalog) {
+            return Release::AsIs(None);
+        }
         return unclassified(relation, policy, purpose);
     };
     let columns: Vec<&str> = relation.columns.iter().map(|c| c.name.as_str()).collect();

@@ -3,17 +3,19 @@
 
 use std::ops::Range;
 
-use crate::catalog::Relation;
+use crate::catalog::{Relation, RelationKind, UniqueKey};
 use crate::policy::{Code, UnclassifiedForm, Verb};
-use crate::sql::resolve::{RelationUse, Resolved, TargetReference, Use, is_system};
+use crate::sql::resolve::{
+    Arbiter, Assignment, BaseColumn, Created, RelationUse, Resolved, Target, TargetReference, WriteKind, is_system,
+};
 
 use super::edit::EditKind;
 use super::places::{Condition, Places};
 use super::plan::{Planned, Planner, Refused};
 use super::quote;
-use super::released::{Decided, entry_of};
+use super::released::{Decided, entry_of, is_own};
 
-/// Plans the write of a statement, if it has one.
+/// Plans the writes of a statement, if it has any.
 ///
 /// # Errors
 /// What may not be written.
@@ -24,43 +26,130 @@ pub fn plan<'p>(
     span: Range<usize>,
     planned: &mut Planned<'p>,
 ) -> Result<(), Refused> {
-    let target = resolved.relations.iter().find_map(|r| match r.usage {
-        Use::Target(verb) => Some((r, verb)),
-        Use::Read | Use::CopyOut => None,
-    });
-    let Some((target, verb)) = target else { return Ok(()) };
-    let Some(relation) = planner.env.catalog.relation_by_oid(target.oid).cloned() else {
-        return Err(Refused::new(
-            Code::NotUnderstood,
-            "a relation is gone",
-            Some(target.location),
-        ));
-    };
-    let write = Write {
-        planner,
-        resolved,
-        places,
-        target,
-        relation: &relation,
-        verb,
-    };
-    write.allowed(planned.decided.get(&target.oid).map(|d| &**d))?;
-    write.flows()?;
-    if let Some(decided) = planned.decided.remove(&target.oid) {
-        let done = write.released(&decided, span, planned);
-        planned.decided.insert(target.oid, decided);
-        done?;
+    for target in &resolved.targets {
+        let Some(used) = resolved.relations.get(target.relation) else {
+            return Err(Refused::new(Code::NotUnderstood, "a target is gone", None));
+        };
+        let Some(relation) = planner.env.catalog.relation_by_oid(used.oid).cloned() else {
+            let message = "a relation is gone";
+            return Err(Refused::new(Code::NotUnderstood, message, Some(used.location)));
+        };
+        let write = Write {
+            planner,
+            resolved,
+            places,
+            written: target,
+            target: used,
+            relation: &relation,
+        };
+        write.allowed(planned.decided.get(&used.oid).map(|d| &**d))?;
+        write.flows()?;
+        if let Some(decided) = planned.decided.remove(&used.oid) {
+            let done = write.released(&decided, span.clone(), planned);
+            planned.decided.insert(used.oid, decided);
+            done?;
+        }
     }
+    let flows = Flows { planner };
+    for source in &resolved.outflows {
+        flows.check(source, None, "a sequence or notification")?;
+    }
+    match &resolved.created {
+        Some(created) => create(planner, &flows, created, places, planned),
+        None => Ok(()),
+    }
+}
+
+/// A new relation made of a query's rows: named in full, and no less protected than what it is made of.
+fn create(
+    planner: &Planner<'_, '_>,
+    flows: &Flows<'_, '_>,
+    created: &Created,
+    places: &Places<'_>,
+    planned: &mut Planned<'_>,
+) -> Result<(), Refused> {
+    let refuse = |code, message: String| Err(Refused::new(code, message, Some(created.location)));
+    let Some(admission) = planner.admission else {
+        return refuse(Code::PurposeMissing, "no purpose is declared".into());
+    };
+    let purpose = admission.purpose();
+    if !created.temporary && !purpose.ddl {
+        let message = "creating a table needs a purpose with ddl: true".to_owned();
+        let refused = Refused::new(Code::StatementNotAllowed, message, Some(created.location));
+        return Err(refused.hint("create a temporary table, or declare such a purpose"));
+    }
+    if purpose.aggregate {
+        let message = format!("purpose {} gives only statistics, and no tables of rows", purpose.name);
+        return refuse(Code::AggregateRequired, message);
+    }
+    let rule = planner.policy.tables.get(&created.name).filter(|_| !created.temporary);
+    for column in &created.columns {
+        let into = rule.and_then(|r| Some(r.column(&column.name)?.category.as_str()));
+        for source in &column.sources {
+            flows.check(source, into, &created.name.to_string())?;
+        }
+    }
+    let parts = created.written.iter().filter(|p| !p.is_empty()).count();
+    places.relation(created.location, parts)?;
+    let [_, schema, _] = &created.written;
+    let location = created.location;
+    if schema.is_empty() {
+        let schema = created.name.schema.clone();
+        let text = format!("{}.", quote::ident(&schema));
+        let kind = EditKind::QualifyRelation { location, schema };
+        planned.edits.push(location..location, text, kind);
+    }
+    planned.edits.as_is.push((location, created.name.clone()));
     Ok(())
+}
+
+/// Data of a protected column may be written only where it is protected as well.
+struct Flows<'a, 'p> {
+    planner: &'a Planner<'a, 'p>,
+}
+
+impl Flows<'_, '_> {
+    fn category(&self, relation: &Relation, number: i16) -> Option<String> {
+        let (policy, catalog) = (self.planner.policy, self.planner.env.catalog);
+        let entry = entry_of(relation, policy, catalog)?;
+        let column = relation.columns.iter().find(|c| c.number == number)?;
+        Some(policy.tables.get(&entry)?.column(&column.name)?.category.clone())
+    }
+
+    fn check(&self, source: &BaseColumn, into: Option<&str>, target: &str) -> Result<(), Refused> {
+        let (policy, catalog) = (self.planner.policy, self.planner.env.catalog);
+        let Some(from) = catalog.relation_by_oid(source.relation) else {
+            return Ok(());
+        };
+        if is_system(from) || is_own(from, policy, catalog) {
+            return Ok(());
+        }
+        let may = match self.category(from, source.column) {
+            Some(from) => policy.may_flow(&from, into),
+            // What no rule classifies counts as sensitive, unless the rules show it as it is.
+            None => entry_of(from, policy, catalog).is_none() && policy.unclassified.table == UnclassifiedForm::Raw,
+        };
+        if may {
+            return Ok(());
+        }
+        let column = from.columns.iter().find(|c| c.number == source.column);
+        let name = column.map_or("?", |c| &c.name);
+        let message = format!(
+            "data of {}.{name} would be written where it is less protected, into {target}",
+            from.name
+        );
+        Err(Refused::new(Code::ClassificationDowngrade, message, None))
+    }
 }
 
 struct Write<'a, 'p> {
     planner: &'a Planner<'a, 'p>,
     resolved: &'a Resolved,
     places: &'a Places<'a>,
+    /// What is written, and how.
+    written: &'a Target,
     target: &'a RelationUse,
     relation: &'a Relation,
-    verb: Verb,
 }
 
 impl<'p> Write<'_, 'p> {
@@ -78,6 +167,9 @@ impl<'p> Write<'_, 'p> {
             return Err(self.refuse(Code::PurposeMissing, "no purpose is declared".into()));
         };
         let Some(entry) = entry_of(self.relation, self.planner.policy, self.planner.env.catalog) else {
+            if is_own(self.relation, self.planner.policy, self.planner.env.catalog) {
+                return Ok(());
+            }
             // Unclassified and raw: the rules leave it alone.
             return match self.planner.policy.unclassified.table {
                 UnclassifiedForm::Raw => Ok(()),
@@ -87,12 +179,7 @@ impl<'p> Write<'_, 'p> {
             };
         };
         let purpose = &admission.purpose().name;
-        let verbs: &[Verb] = if self.resolved.on_conflict && self.resolved.assignments.iter().any(|a| a.update) {
-            &[Verb::Insert, Verb::Update]
-        } else {
-            std::slice::from_ref(&self.verb)
-        };
-        for verb in verbs {
+        for verb in &self.written.verbs {
             let Some(allowing) = self.planner.policy.write_entry(admission, &entry, *verb) else {
                 let word = match verb {
                     Verb::Insert => "insert",
@@ -114,7 +201,7 @@ impl<'p> Write<'_, 'p> {
 
     /// An ORM that saves what it read would write the mask over the value.
     fn updated_columns(&self, decided: Option<&Decided<'p>>, named: &[String], purpose: &str) -> Result<(), Refused> {
-        for assignment in self.resolved.assignments.iter().filter(|a| a.update) {
+        for assignment in self.assignments().filter(|a| a.update) {
             let index = self.relation.columns.iter().position(|c| c.number == assignment.column);
             let Some((index, column)) = index.and_then(|i| Some((i, self.relation.columns.get(i)?))) else {
                 return Err(self.refuse(Code::NotUnderstood, "a column is unknown".into()));
@@ -136,12 +223,25 @@ impl<'p> Write<'_, 'p> {
     /// What needs a check in the statement that this version does not make is refused.
     fn special_rules(&self, decided: Option<&Decided<'p>>) -> Result<(), Refused> {
         let filtered = decided.is_some_and(Decided::filtered);
-        if self.resolved.on_conflict && (filtered || !self.all_raw(decided)) {
+        if let Some(arbiter) = &self.written.conflict
+            && (filtered || !self.is_raw_key(arbiter, decided))
+        {
             let message = format!(
                 "ON CONFLICT on {} would tell of rows and values not released",
                 self.relation.name
             );
-            return Err(self.refuse(Code::WriteNotAllowed, message));
+            return Err(self.refuse(Code::WriteNotAllowed, message).hint(
+                "it is served where every row of the table is, and the columns of its key are as they are stored",
+            ));
+        }
+        if filtered && self.written.write == (WriteKind::Merge { by_source: true }) {
+            let message = format!(
+                "WHEN NOT MATCHED BY SOURCE would meet rows of {} that are not released",
+                self.relation.name
+            );
+            return Err(self
+                .refuse(Code::WriteNotAllowed, message)
+                .hint("use an UPDATE or DELETE with NOT EXISTS"));
         }
         if self.resolved.current_of && (filtered || !self.all_raw(decided)) {
             let message = format!("WHERE CURRENT OF on {} is not served", self.relation.name);
@@ -150,47 +250,40 @@ impl<'p> Write<'_, 'p> {
         Ok(())
     }
 
+    fn assignments(&self) -> impl Iterator<Item = &Assignment> {
+        let all = self.resolved.assignments.iter();
+        all.filter(|a| a.target == self.written.relation)
+    }
+
+    /// Whether all keys that an ON CONFLICT tells of are of columns that are released as they are stored.
+    fn is_raw_key(&self, arbiter: &Arbiter, decided: Option<&Decided<'p>>) -> bool {
+        let raw = |column: &i16| {
+            let index = self.relation.columns.iter().position(|c| c.number == *column);
+            index.is_some_and(|i| decided.is_none_or(|d| d.raw_everywhere(i)))
+        };
+        let key = |key: &UniqueKey| key.plain && key.columns.iter().all(raw);
+        let keys = &self.relation.unique_keys;
+        self.all_raw(decided)
+            || match arbiter {
+                Arbiter::Columns(columns) => columns.iter().all(raw),
+                Arbiter::Constraint(name) => keys.iter().find(|k| k.name == *name).is_some_and(key),
+                // Partitions have keys of their own.
+                Arbiter::Any => self.relation.kind == RelationKind::Table && keys.iter().all(key),
+                Arbiter::Expression => false,
+            }
+    }
+
     fn all_raw(&self, decided: Option<&Decided<'p>>) -> bool {
         decided.is_none_or(|d| (0..self.relation.columns.len()).all(|i| d.raw_everywhere(i)))
     }
 
     /// Data of a protected column may be written only where it is protected as well.
     fn flows(&self) -> Result<(), Refused> {
-        let policy = self.planner.policy;
-        let catalog = self.planner.env.catalog;
-        let category = |relation: &Relation, number: i16| {
-            let entry = entry_of(relation, policy, catalog)?;
-            let column = relation.columns.iter().find(|c| c.number == number)?;
-            Some(policy.tables.get(&entry)?.column(&column.name)?.category.clone())
-        };
-        for assignment in &self.resolved.assignments {
-            let into = category(self.relation, assignment.column);
+        let flows = Flows { planner: self.planner };
+        for assignment in self.assignments() {
+            let into = flows.category(self.relation, assignment.column);
             for source in &assignment.sources {
-                let Some(from) = catalog.relation_by_oid(source.relation) else {
-                    continue;
-                };
-                if is_system(from) {
-                    continue;
-                }
-                let may = match category(from, source.column) {
-                    Some(from) => policy.may_flow(&from, into.as_deref()),
-                    // What no rule classifies counts as sensitive, unless the rules show it as it is.
-                    None => {
-                        entry_of(from, policy, catalog).is_none() && policy.unclassified.table == UnclassifiedForm::Raw
-                    }
-                };
-                if !may {
-                    let name = from
-                        .columns
-                        .iter()
-                        .find(|c| c.number == source.column)
-                        .map_or("?", |c| &c.name);
-                    let message = format!(
-                        "data of {}.{name} would be written where it is less protected, into {}",
-                        from.name, self.relation.name
-                    );
-                    return Err(self.refuse(Code::ClassificationDowngrade, message));
-                }
+                flows.check(source, into.as_deref(), &self.relation.name.to_string())?;
             }
         }
         Ok(())
@@ -199,23 +292,24 @@ impl<'p> Write<'_, 'p> {
     /// The target's released forms: in WHERE, SET and RETURNING, and the rows that exist.
     fn released(&self, decided: &Decided<'p>, span: Range<usize>, planned: &mut Planned<'p>) -> Result<(), Refused> {
         let alias = self.alias()?;
-        for reference in &self.resolved.target_references {
+        let own = self.written.relation;
+        for reference in self.resolved.target_references.iter().filter(|r| r.target == own) {
             self.reference(reference, decided, &alias, planned)?;
         }
-        for star in &self.resolved.target_stars {
+        for star in self.resolved.target_stars.iter().filter(|s| s.target == own) {
             if self.all_raw(Some(decided)) {
                 break;
             }
-            if star.with_others {
-                let message = "RETURNING * over several tables is not served here";
+            if star.joined {
+                let message = "RETURNING * over a join is not served here";
                 return Err(Refused::new(Code::NotUnderstood, message, Some(star.location)).hint("name the columns"));
             }
             let mut list = Vec::new();
-            for (index, column) in self.relation.columns.iter().enumerate() {
-                let (expression, _) = decided
-                    .column(index, self.relation, &alias, self.planner.env)
-                    .map_err(|why| self.refuse(Code::NotUnderstood, why))?;
-                list.push(format!("{expression} AS {}", quote::ident(&column.name)));
+            for item in &star.items {
+                match item {
+                    Some(other) => list.push(format!("{}.*", quote::ident(other))),
+                    None => list.extend(self.spelled_out(decided, &alias)?),
+                }
             }
             let range = self.places.name(star.location, star.parts)?;
             let list = list.join(", ");
@@ -238,10 +332,23 @@ impl<'p> Write<'_, 'p> {
             let message = format!("system column {column} of {} cannot be used", self.relation.name);
             return Err(Refused::new(Code::StatementNotAllowed, message, Some(*at)).hint("use the table's key"));
         }
-        if matches!(self.verb, Verb::Update | Verb::Delete) && decided.filtered() {
+        if self.written.write != WriteKind::Insert && decided.filtered() {
             self.condition(decided, &alias, span, planned)?;
         }
         Ok(())
+    }
+
+    /// All columns of the target, as outputs.
+    fn spelled_out(&self, decided: &Decided<'p>, alias: &str) -> Result<Vec<String>, Refused> {
+        let columns = self.relation.columns.iter().enumerate();
+        columns
+            .map(|(index, column)| {
+                let (expression, _) = decided
+                    .column(index, self.relation, alias, self.planner.env)
+                    .map_err(|why| self.refuse(Code::NotUnderstood, why))?;
+                Ok(format!("{expression} AS {}", quote::ident(&column.name)))
+            })
+            .collect()
     }
 
     /// The name by which the statement knows the target.
@@ -315,37 +422,55 @@ impl<'p> Write<'_, 'p> {
         let filter = conditions.join(" AND ");
         let parts = self.target.written.iter().filter(|p| !p.is_empty()).count();
         let target = self.places.relation(self.target.location, parts)?;
-        match self.places.write_condition(target.whole.end, span.end)? {
+        let (behind, end) = (target.whole.end, span.end);
+        let condition = match self.written.write {
+            WriteKind::Merge { .. } => Condition::Present(self.places.merge_condition(behind, end)?),
+            WriteKind::Insert | WriteKind::Where => self.places.write_condition(behind, end)?,
+        };
+        let target = self.target.location;
+        match condition {
             Condition::Absent(at) => {
                 let text = format!(" WHERE {filter}");
-                planned.edits.push(at..at, text, EditKind::Where { filter });
+                planned.edits.push(at..at, text, EditKind::Where { target, filter });
             }
             Condition::Present(range) => {
-                let mut copied = Vec::new();
-                for conjunct in &self.target.conjuncts {
-                    let index = self.relation.columns.iter().position(|c| c.number == conjunct.column);
-                    if let Some(index) = index.filter(|i| decided.raw_everywhere(*i))
-                        && let Some(column) = self.relation.columns.get(index)
-                    {
-                        let value = self.places.constant(conjunct.value)?;
-                        let (name, operator) = (quote::ident(&column.name), &conjunct.operator);
-                        copied.push(format!("{alias}.{name} OPERATOR(pg_catalog.{operator}) {value}"));
-                    }
-                }
-                let copied = (!copied.is_empty()).then(|| copied.join(" AND "));
+                let copied = self.copied(decided, alias)?;
                 let open = format!(" CASE WHEN {filter} THEN (");
-                planned
-                    .edits
-                    .push(range.start..range.start, open, EditKind::CaseOpen { filter });
+                let kind = EditKind::CaseOpen { target, filter };
+                planned.edits.push(range.start..range.start, open, kind);
                 let close = match &copied {
                     Some(copied) => format!(") END AND {copied}"),
                     None => ") END".to_owned(),
                 };
-                planned
-                    .edits
-                    .push(range.end..range.end, close, EditKind::CaseClose { copied });
+                let kind = EditKind::CaseClose { target, copied };
+                planned.edits.push(range.end..range.end, close, kind);
             }
         }
         Ok(())
+    }
+
+    /// Total conjuncts on raw columns, once more outside the CASE, so that indexes and joins serve.
+    fn copied(&self, decided: &Decided<'p>, alias: &str) -> Result<Option<String>, Refused> {
+        let raw = |number: i16| {
+            let index = self.relation.columns.iter().position(|c| c.number == number)?;
+            let column = self.relation.columns.get(index)?;
+            decided
+                .raw_everywhere(index)
+                .then(|| format!("{alias}.{}", quote::ident(&column.name)))
+        };
+        let mut copied = Vec::new();
+        for conjunct in &self.target.conjuncts {
+            if let Some(column) = raw(conjunct.column) {
+                let value = self.places.constant(conjunct.value)?;
+                copied.push(format!("{column} OPERATOR(pg_catalog.{}) {value}", conjunct.operator));
+            }
+        }
+        for join in &self.target.joins {
+            if let Some(column) = raw(join.column) {
+                let other = self.places.text_of(&self.places.name(join.other, join.parts)?)?;
+                copied.push(format!("{column} OPERATOR(pg_catalog.{}) {other}", join.operator));
+            }
+        }
+        Ok((!copied.is_empty()).then(|| copied.join(" AND ")))
     }
 }

@@ -14,7 +14,7 @@ use crate::pipeline::check_marker;
 use crate::policy::{Admission, Code, RowFilter, Sensitivity, TableRule};
 use crate::sql::grammar::Tree;
 use crate::sql::lexer::Token;
-use crate::sql::resolve::{RelationUse, Resolved, Use};
+use crate::sql::resolve::{RelationUse, Resolved};
 use crate::sql::{Command, ParsedStatement};
 
 use super::edit::{CheckPlace, Edit, EditKind};
@@ -37,54 +37,34 @@ pub fn plan(
     resolved: &Resolved,
     planned: &mut Planned<'_>,
 ) -> Result<(), Refused> {
-    let target = resolved.relations.iter().find(|r| matches!(r.usage, Use::Target(_)));
-    let (Some(target), Some(admission)) = (target, planner.admission) else {
+    let Some(admission) = planner.admission else {
         return Ok(());
     };
-    let Some(relation) = planner.env.catalog.relation_by_oid(target.oid) else {
-        return Ok(());
-    };
-    let entry = entry_of(relation, planner.policy, planner.env.catalog);
-    let Some(rule) = entry.and_then(|entry| planner.policy.tables.get(&entry)) else {
-        return Ok(());
-    };
-    let checks = Checks {
-        planner,
-        admission,
-        resolved,
-        target,
-        relation,
-        rule,
-    };
-    let needed = checks.needed()?;
-    if needed.is_empty() {
-        return Ok(());
-    }
-    let values = checks.values(statement, text, tokens, span)?;
-    for Check {
-        place,
-        range,
-        before,
-        after,
-    } in checks.edits(&needed, &values, text)?
-    {
-        // Before a schema that is put before the value's own first word.
-        let kind = EditKind::CheckOpen {
-            place: place.clone(),
-            before: before.clone(),
-            after: after.clone(),
+    for written in &resolved.targets {
+        let Some(target) = resolved.relations.get(written.relation) else {
+            continue;
         };
-        planned.edits.edits.insert(
-            0,
-            Edit {
-                range: range.start..range.start,
-                text: before,
-                kind,
-            },
-        );
-        planned
-            .edits
-            .push(range.end..range.end, after, EditKind::CheckClose { place });
+        let Some(relation) = planner.env.catalog.relation_by_oid(target.oid) else {
+            continue;
+        };
+        let entry = entry_of(relation, planner.policy, planner.env.catalog);
+        let Some(rule) = entry.and_then(|entry| planner.policy.tables.get(&entry)) else {
+            continue;
+        };
+        let checks = Checks {
+            planner,
+            admission,
+            resolved,
+            written: written.relation,
+            target,
+            relation,
+            rule,
+        };
+        let needed = checks.needed()?;
+        if !needed.is_empty() {
+            let values = checks.values(statement, text, tokens, span)?;
+            checks.put(checks.edits(&needed, &values, text)?, planned);
+        }
     }
     Ok(())
 }
@@ -143,6 +123,8 @@ struct Checks<'a, 'p> {
     planner: &'a Planner<'a, 'p>,
     admission: &'a Admission<'p>,
     resolved: &'a Resolved,
+    /// The target's place among the relations.
+    written: usize,
     target: &'a RelationUse,
     relation: &'a Relation,
     rule: &'a TableRule,
@@ -159,6 +141,34 @@ impl Checks<'_, '_> {
             self.relation.name
         );
         Refused::new(code, message, Some(self.target.location))
+    }
+
+    fn put(&self, edits: Vec<Check>, planned: &mut Planned<'_>) {
+        let target = self.target.location;
+        for Check {
+            place,
+            range,
+            before,
+            after,
+        } in edits
+        {
+            // Before a schema that is put before the value's own first word.
+            let kind = EditKind::CheckOpen {
+                target,
+                place: place.clone(),
+                before: before.clone(),
+                after: after.clone(),
+            };
+            let range_before = range.start..range.start;
+            let edit = Edit {
+                range: range_before,
+                text: before,
+                kind,
+            };
+            planned.edits.edits.insert(0, edit);
+            let kind = EditKind::CheckClose { target, place };
+            planned.edits.push(range.end..range.end, after, kind);
+        }
     }
 
     fn column(&self, number: i16) -> Option<&Column> {
@@ -180,6 +190,7 @@ impl Checks<'_, '_> {
             .resolved
             .assignments
             .iter()
+            .filter(|a| a.target == self.written)
             .filter_map(|a| self.column(a.column))
             .collect();
         let mut needed = Vec::new();
@@ -235,8 +246,12 @@ impl Checks<'_, '_> {
         }
         let misplaced = || Refused::new(Code::NotUnderstood, "the values cannot be found in the text", None);
         let query = QueryTokens::find(&statement.command, text, tokens, span).ok_or_else(misplaced)?;
+        let is_this = |range: &Option<pb::RangeVar>| {
+            let at = range.as_ref().and_then(|r| usize::try_from(r.location).ok());
+            at == Some(self.target.location)
+        };
         match write(&statement.node) {
-            Some(Tree::InsertStmt(insert)) => {
+            Some(Tree::InsertStmt(insert)) if is_this(&insert.relation) => {
                 let mut rows = self.inserted(insert, &query, code)?;
                 if let Some(conflict) = &insert.on_conflict_clause
                     && !conflict.target_list.is_empty()
@@ -245,10 +260,12 @@ impl Checks<'_, '_> {
                 }
                 Ok(rows)
             }
-            Some(Tree::UpdateStmt(update)) => Ok(vec![self.set(&update.target_list, &query, code)?]),
+            Some(Tree::UpdateStmt(update)) if is_this(&update.relation) => {
+                Ok(vec![self.set(&update.target_list, &query, code)?])
+            }
             _ => Err(self
-                .refuse(code, "a write in WITH leaves no place for the check")
-                .hint("send the write as a statement of its own")),
+                .refuse(code, "a MERGE, or a write in WITH, leaves no place for the check")
+                .hint("use INSERT and UPDATE, as statements of their own")),
         }
     }
 

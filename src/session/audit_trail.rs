@@ -9,7 +9,7 @@ use crate::audit::{
     AuditUnavailable, BreakGlassPhase, Event, Journal, PolicyStamp, Recorded, SessionFacts, SqlState, StatementEvent,
     SubjectHash, Ticket,
 };
-use crate::pipeline::{Facts, PlannedStatement};
+use crate::pipeline::{Facts, PlannedStatement, SharedFacts};
 use crate::verify::Verified;
 use crate::wire::frontend::Bind;
 
@@ -52,15 +52,15 @@ impl Trail {
         &self,
         verified: &Arc<Verified>,
         request: &Request<'_>,
-        (facts, subjects): (Facts, Vec<SubjectHash>),
-        policy: &Arc<PolicyStamp>,
+        (facts, subjects): (&SharedFacts, &[SubjectHash]),
+        policy: &PolicyStamp,
         cursor_of: Option<Uuid>,
     ) -> Result<(Recorded, Ticket), AuditUnavailable> {
         let event = StatementEvent {
             subjects,
             ..self.event(request, facts, policy, cursor_of)
         };
-        self.journal.record(Arc::clone(verified), event)
+        self.journal.record(Arc::clone(verified), &event)
     }
 
     /// The data subjects that a planned statement names, parameters out of `bind`.
@@ -72,13 +72,9 @@ impl Trail {
     }
 
     /// A statement that is refused. What stands in its place may be sent whatever the journal says.
-    pub fn refused(
-        &self,
-        request: &Request<'_>,
-        facts: Facts,
-        policy: &Arc<PolicyStamp>,
-    ) -> (Recorded, Option<Ticket>) {
-        match self.journal.refuse(self.event(request, facts, policy, None)) {
+    pub fn refused(&self, request: &Request<'_>, facts: &Facts, policy: &PolicyStamp) -> (Recorded, Option<Ticket>) {
+        let facts = SharedFacts::from(facts.clone());
+        match self.journal.refuse(&self.event(request, &facts, policy, None)) {
             Ok((recorded, ticket)) => (recorded, Some(ticket)),
             Err(AuditUnavailable) => (Recorded::refusal(), None),
         }
@@ -125,32 +121,34 @@ impl Trail {
         });
     }
 
-    fn event(
-        &self,
-        request: &Request<'_>,
-        facts: Facts,
-        policy: &Arc<PolicyStamp>,
+    fn event<'a>(
+        &'a self,
+        request: &'a Request<'_>,
+        facts: &'a SharedFacts,
+        policy: &'a PolicyStamp,
         cursor_of: Option<Uuid>,
-    ) -> StatementEvent {
+    ) -> StatementEvent<'a> {
         let declaration = &request.declared.declaration;
         let admission = request.admission();
         StatementEvent {
-            session: Arc::clone(&self.session),
-            actor: declaration.actor.clone(),
-            purpose: declaration.purpose.clone(),
+            session: &self.session,
+            actor: declaration.actor.as_deref(),
+            purpose: declaration.purpose.as_deref(),
             declared_via: request.declared.via,
-            reason: declaration.reason.clone(),
+            reason: declaration.reason.as_deref(),
             admitted: admission.is_some(),
             legal_basis: admission.and_then(|a| a.purpose().legal_basis),
-            recipient: admission.and_then(|a| a.recipient()).map(|r| r.name.clone()),
+            recipient: admission.and_then(|a| a.recipient()).map(|r| r.name.as_str()),
             subject: declaration
                 .subject
                 .as_deref()
                 .map(|s| SubjectHash::new(&self.subject_key, s)),
-            subjects: Vec::new(),
-            facts,
-            policy: Arc::clone(policy),
+            subjects: &[],
             cursor_of,
+            trace: request.declared.trace,
+            tags: &request.declared.tags,
+            facts,
+            policy,
         }
     }
 }

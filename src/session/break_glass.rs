@@ -118,6 +118,8 @@ impl Session {
             | Command::Explain
             | Command::CopyOut
             | Command::CopyIn
+            | Command::Coordinate
+            | Command::CreateAs
             | Command::Ddl
             | Command::Refused => false,
         };
@@ -142,7 +144,7 @@ mod tests {
                 reason: Some(reason.into()),
                 ..Declaration::default()
             },
-            via: None,
+            ..Declared::default()
         };
         let rules =
             "version: 1\npurposes:\n  care: {}\n  emergency: {reason: required, break_glass: {max_minutes: 30}}\n";

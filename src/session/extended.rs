@@ -44,7 +44,7 @@ impl Session {
                 return Ok(());
             }
         };
-        let Examined { mut requests, verdict } = self.examine(&text, &policy).await?;
+        let Examined { mut requests, verdict } = self.examine(&text, &parse.types, &policy).await?;
         let request = match requests.pop() {
             Some(request) if requests.is_empty() => request,
             Some(_) | None => {
@@ -215,7 +215,7 @@ impl Session {
         let Ok((recorded, ticket)) = self.trail.statement(
             &planned.plan.verified,
             &request,
-            (facts, portal.subjects.clone()),
+            (&facts, &portal.subjects),
             stamp,
             cursor,
         ) else {
@@ -227,7 +227,7 @@ impl Session {
             self.trail.journal().written(ticket).await?;
         }
         self.upstream.sender.execute(name, max_rows, &recorded);
-        let gives = self.gives(&command, &planned, &request, &portal.text, true, Some(ticket.id()));
+        let gives = self.gives(&command, &planned, &request, &portal.text, Some(ticket.id()));
         let running = Running {
             gives,
             cursor: Some(inner.cursor().unwrap_or(&portal).clone()),
@@ -281,11 +281,11 @@ impl Session {
             self.fail_extended(&no_statement(name));
             return Ok(None);
         };
-        if prepared.origin == Origin::Among {
+        if matches!(prepared.origin, Origin::Sql(_)) {
             let request = self.request_for(&prepared.text, policy);
-            return Ok(self.form_among(name, &prepared, request));
+            return Ok(self.form_of_sql(name, &prepared, request));
         }
-        let Examined { mut requests, verdict } = self.examine(&prepared.text, policy).await?;
+        let Examined { mut requests, verdict } = self.examine(&prepared.text, prepared.parameters(), policy).await?;
         let request = requests
             .pop()
             .unwrap_or_else(|| self.request_for(&prepared.text, policy));
@@ -310,7 +310,7 @@ impl Session {
         }
     }
 
-    fn form_among<'p>(&mut self, name: &str, prepared: &Arc<Prepared>, request: Request<'p>) -> Option<Form<'p>> {
+    fn form_of_sql<'p>(&mut self, name: &str, prepared: &Arc<Prepared>, request: Request<'p>) -> Option<Form<'p>> {
         match self.current_form(name, prepared, &request) {
             Ok((planned, upstream_name)) => Some(Form {
                 upstream_name,
@@ -338,7 +338,8 @@ impl Session {
         }
         match &prepared.origin {
             Origin::Parse(types) => self.variant(prepared, planned, types),
-            Origin::Alone | Origin::Among => Err(super::planning::prepared_elsewhere(prepared)),
+            Origin::Sql(Some(carried)) => self.variant(prepared, planned, &carried.types),
+            Origin::Sql(None) => Err(super::planning::prepared_elsewhere(prepared)),
         }
     }
 
@@ -400,7 +401,7 @@ impl Session {
     }
 
     fn refuse_parse(&mut self, name: &str, refusal: &Refusal, text: Option<&Text>, request: &Request<'_>) {
-        let (recorded, _) = self.trail.refused(request, (*refusal.facts).clone(), &self.rules.stamp);
+        let (recorded, _) = self.trail.refused(request, &refusal.facts, &self.rules.stamp);
         self.send_failing_parse(name, &recorded, refusal, text);
     }
 
@@ -411,7 +412,7 @@ impl Session {
     }
 
     fn refuse_extended(&mut self, refusal: &Refusal, text: Option<&Text>, request: &Request<'_>) {
-        let (recorded, _) = self.trail.refused(request, (*refusal.facts).clone(), &self.rules.stamp);
+        let (recorded, _) = self.trail.refused(request, &refusal.facts, &self.rules.stamp);
         self.send_failing_parse(NEVER, &recorded, refusal, text);
     }
 

@@ -102,13 +102,13 @@ pub async fn login(
     counted: &mut Counted,
 ) -> Result<LoggedIn, Failed> {
     let asked = Asked::read(startup).map_err(Failed::Tell)?;
-    let facts = Arc::new(SessionFacts {
-        id: Uuid::now_v7(),
-        role: asked.user.clone(),
-        application: asked.application().map(str::to_owned),
-        client: client.peer,
-        database: asked.database.clone(),
-    });
+    let facts = Arc::new(SessionFacts::new(
+        Uuid::now_v7(),
+        &asked.user,
+        asked.application(),
+        client.peer,
+        &asked.database,
+    ));
     let mut stamp = None;
     let done = proceed(client, startup, shared, counted, asked, &facts, &mut stamp).await;
     let (outcome, sqlstate) = match &done {

@@ -294,6 +294,10 @@ impl Session {
             self.client.sender.discard_held();
             self.client.sender.buffer.clear();
         }
+        if self.upstream.sender.pending() == 0 {
+            // While the server works, before there is a row to keep back.
+            self.shared.journal.help();
+        }
         self.release()?;
         let held = self.client.sender.waits_for();
         let can_send = self.client.sender.is_worth_sending();

@@ -76,28 +76,33 @@ impl PreparedNames for Upstream {
 impl Session {
     /// Asks policy and core about a text; where the core misses something, once more after a new
     /// look at what exists.
-    pub(super) async fn examine<'p>(&mut self, text: &Text, policy: &'p Policy) -> Result<Examined<'p>, End> {
-        let examined = self.examine_once(text, policy);
+    pub(super) async fn examine<'p>(
+        &mut self,
+        text: &Text,
+        parameters: &[u32],
+        policy: &'p Policy,
+    ) -> Result<Examined<'p>, End> {
+        let examined = self.examine_once(text, parameters, policy);
         let stale = matches!(&examined.verdict, Err(refusal) if refusal.stale_catalog);
         if stale && self.look_again().await? {
-            return Ok(self.examine_once(text, policy));
+            return Ok(self.examine_once(text, parameters, policy));
         }
         Ok(examined)
     }
 
-    fn examine_once<'p>(&mut self, text: &Text, policy: &'p Policy) -> Examined<'p> {
-        let mut examined = self.examine_as_utf8(text, policy);
+    fn examine_once<'p>(&mut self, text: &Text, parameters: &[u32], policy: &'p Policy) -> Examined<'p> {
+        let mut examined = self.examine_as_utf8(text, parameters, policy);
         if let Err(refusal) = self.may_go_out(text, &examined.verdict) {
             examined.verdict = Err(refusal);
         }
         examined
     }
 
-    fn examine_as_utf8<'p>(&mut self, text: &Text, policy: &'p Policy) -> Examined<'p> {
+    fn examine_as_utf8<'p>(&mut self, text: &Text, parameters: &[u32], policy: &'p Policy) -> Examined<'p> {
         // What is kept is kept for texts of one statement, which has all tags.
         let alone = text.sql.tags_in(0..usize::MAX).ok().map(|tags| {
             let request = self.request(policy, &self.settings, &tags);
-            let ground = self.ground(&request);
+            let ground = self.ground(&request, parameters);
             (request, ground)
         });
         let shape = alone.as_ref().and_then(|_| Shape::of(text.sql.text()));
@@ -112,7 +117,7 @@ impl Session {
         }
         count_examined();
         let parsed = match core::parse(Arc::clone(&text.sql)) {
-            Ok(parsed) => parsed,
+            Ok(parsed) => parsed.with_parameters(parameters),
             Err(refusal) => return self.refused(policy, Arc::new(refusal)),
         };
         match (parsed.commands.as_slice(), alone) {
@@ -260,40 +265,35 @@ impl Session {
             return Err(not_executed());
         }
         let ground = request.declared.ground();
-        if prepared.origin == Origin::Among {
-            return self.unchanged_form(name, prepared, request, &ground);
-        }
         let policy = Arc::clone(&self.rules.policy);
-        let examined = self.examine_once(&prepared.text, &policy);
-        let (plan, _) = examined.verdict?;
+        let (text, parameters) = match &prepared.origin {
+            Origin::Parse(types) => (&prepared.text, types),
+            Origin::Sql(Some(carried)) => (&carried.text, &carried.types),
+            Origin::Sql(None) => return Err(prepared_elsewhere(prepared)),
+        };
+        let tags: Vec<&crate::sql::Tag> = text.sql.tags().iter().collect();
+        let meant = self.request(&policy, &self.settings, &tags);
         // Where an earlier statement of the same message sets the purpose, it is not in force yet.
-        let meant = examined.requests.first().map(|r| r.declared.ground());
-        if meant.as_ref() != Some(&ground) && prepared.text.sql.tags().is_empty() {
+        if meant.declared.ground() != ground && !tags.iter().any(|t| t.key == "purpose") {
             return Err(prepared_elsewhere(prepared));
         }
+        if matches!(prepared.origin, Origin::Sql(_)) && self.is_as_prepared(prepared, &meant) {
+            if let Some(statement) = prepared.base.statement() {
+                meant.may_run(&statement.command, &statement.facts)?;
+            }
+            return Ok((prepared.base.clone(), name.to_owned()));
+        }
+        let (plan, _) = self.examine_once(text, parameters, &policy).verdict?;
         let planned = Planned { plan, index: 0 };
         let name = self.name_of(name, prepared, &planned)?;
         Ok((planned, name))
     }
 
-    /// A statement that was prepared among others cannot be planned again by itself: it runs where
-    /// nothing it depends on has changed.
-    fn unchanged_form(
-        &self,
-        name: &str,
-        prepared: &Arc<Prepared>,
-        request: &Request<'_>,
-        ground: &Ground,
-    ) -> Result<(Planned, String), Arc<Refusal>> {
+    /// Nothing that its plan depends on has changed since it was prepared.
+    fn is_as_prepared(&self, prepared: &Prepared, request: &Request<'_>) -> bool {
         let versions = (self.rules.version, self.catalog.current().version);
         let path = &self.settings.get(Followed::SearchPath).value;
-        if prepared.versions != versions || prepared.ground != *ground || prepared.search_path != *path {
-            return Err(prepared_elsewhere(prepared));
-        }
-        if let Some(statement) = prepared.base.statement() {
-            request.may_run(&statement.command, &statement.facts)?;
-        }
-        Ok((prepared.base.clone(), name.to_owned()))
+        prepared.versions == versions && prepared.ground == request.declared.ground() && prepared.search_path == *path
     }
 
     /// Finds whose rows the statements of a plan give.
@@ -399,7 +399,7 @@ impl Session {
         }
     }
 
-    fn ground(&self, request: &Request<'_>) -> shared::Ground {
+    fn ground(&self, request: &Request<'_>, parameters: &[u32]) -> shared::Ground {
         shared::Ground {
             database: Arc::clone(&self.database),
             role: Arc::clone(&self.role),
@@ -407,6 +407,7 @@ impl Session {
             catalog: self.catalog.current().version,
             search_path: self.settings.get(Followed::SearchPath).value.clone(),
             standing: request.key(),
+            parameters: parameters.to_vec(),
         }
     }
 

@@ -41,14 +41,21 @@ impl Planned {
 }
 
 /// How a statement was prepared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Origin {
     /// A Parse message, with its parameter types: it can be prepared again under another name.
     Parse(Vec<u32>),
-    /// SQL PREPARE, alone in its message: it can be planned again, to see whether it would differ.
-    Alone,
-    /// SQL PREPARE among other statements.
-    Among,
+    /// SQL PREPARE of this statement: under another name it is prepared by a Parse message.
+    Sql(Option<Carried>),
+}
+
+/// The statement that a PREPARE carries.
+#[derive(Debug, Clone)]
+pub struct Carried {
+    /// Its text.
+    pub text: Text,
+    /// Types of its parameters.
+    pub types: Vec<u32>,
 }
 
 /// A prepared statement under its client's name.
@@ -80,6 +87,14 @@ pub struct Variant {
 }
 
 impl Prepared {
+    /// The types of its parameters, as its Parse message gave them.
+    pub fn parameters(&self) -> &[u32] {
+        match &self.origin {
+            Origin::Parse(types) => types,
+            Origin::Sql(_) => &[],
+        }
+    }
+
     /// Our name for that outgoing text, if there is one.
     pub fn variant(&self, outgoing: &str) -> Option<String> {
         let variants = self.variants.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

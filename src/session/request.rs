@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::audit::DeclaredVia;
+use crate::audit::{DeclaredVia, TraceParent, known_tag};
 use crate::catalog::Catalog;
 use crate::pipeline::{self, Facts, Outcome, Refusal, Standing};
 use crate::policy::{Admission, Code, Declaration, Denial, PlanVariant, Policy};
@@ -17,6 +17,10 @@ pub struct Declared {
     pub declaration: Declaration,
     /// How the purpose was declared, if one was.
     pub via: Option<DeclaredVia>,
+    /// The trace that the statement is a part of.
+    pub trace: Option<TraceParent>,
+    /// What else its tags say, for the audit.
+    pub tags: Vec<(&'static str, String)>,
 }
 
 impl Declared {
@@ -46,6 +50,11 @@ impl Declared {
                 actor: choose("actor", Followed::Actor),
             },
             via,
+            trace: tag("traceparent").as_deref().and_then(TraceParent::read),
+            tags: tags
+                .iter()
+                .filter_map(|t| Some((known_tag(&t.key)?, t.value.clone())))
+                .collect(),
         }
     }
 

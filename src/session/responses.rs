@@ -213,6 +213,8 @@ fn changes(command: &Command) -> bool {
         | Command::Explain
         | Command::CopyOut
         | Command::CopyIn
+        | Command::Coordinate
+        | Command::CreateAs
         | Command::Ddl
         | Command::Refused => command.changes_settings(),
     }

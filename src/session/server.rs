@@ -116,8 +116,10 @@ impl Session {
             BackendKind::ErrorResponse => self.failed(&frame),
             BackendKind::NoticeResponse => self.noticed(&frame),
             BackendKind::ParameterStatus => self.parameter(&frame),
-            // Nobody listens: LISTEN is refused.
-            BackendKind::NotificationResponse => Ok(()),
+            BackendKind::NotificationResponse => {
+                self.pass(&frame);
+                Ok(())
+            }
             BackendKind::Authentication
             | BackendKind::BackendKeyData
             | BackendKind::CopyData
@@ -268,7 +270,7 @@ impl Session {
                 self.portals.retain(|_, _| false);
                 self.catalog.changed();
             }
-            (Command::Discard(DiscardTarget::Temp) | Command::Ddl, _) => self.catalog.changed(),
+            (Command::Discard(DiscardTarget::Temp) | Command::CreateAs | Command::Ddl, _) => self.catalog.changed(),
             _ => {}
         }
     }

@@ -281,6 +281,8 @@ impl Settings {
             | Command::Explain
             | Command::CopyOut
             | Command::CopyIn
+            | Command::Coordinate
+            | Command::CreateAs
             | Command::Ddl
             | Command::Refused => {}
         }
@@ -390,6 +392,9 @@ impl Settings {
                 self.end_transaction(false);
                 self.chain(*chain);
             }
+            // Of a failed transaction it is a ROLLBACK.
+            TransactionCommand::Prepare => self.end_transaction(self.block != Block::Failed),
+            TransactionCommand::FinishPrepared => {}
             TransactionCommand::Savepoint(name) => self.savepoints.push(name.clone()),
             TransactionCommand::Release(name) => {
                 if let Some(index) = self.savepoint(name) {

@@ -131,6 +131,8 @@ pub struct Ground {
     pub search_path: Vec<String>,
     /// The purpose.
     pub standing: StandingKey,
+    /// Types of parameters, as its Parse message gave them.
+    pub parameters: Vec<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -271,6 +273,7 @@ mod tests {
             catalog: 1,
             search_path: vec!["public".into()],
             standing: StandingKey::Undeclared,
+            parameters: vec![],
         };
         let refused = refusal::own(
             crate::policy::Code::PurposeMissing,
@@ -300,6 +303,10 @@ mod tests {
             },
             Ground {
                 search_path: vec![],
+                ..ground.clone()
+            },
+            Ground {
+                parameters: vec![25],
                 ..ground.clone()
             },
             Ground {

@@ -7,12 +7,12 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use crate::audit::{AuditUnavailable, Recorded, Ticket};
-use crate::pipeline::{Facts, Outcome, Plan, Refusal};
+use crate::pipeline::{Outcome, Plan, Refusal, SharedFacts};
 use crate::policy::Code;
 use crate::sql::Command;
 
 use super::planning::{Examined, Inner, cursor_of, tag_refusal};
-use super::prepared::{Origin, Planned, Portal, Prepared};
+use super::prepared::{Carried, Origin, Planned, Portal, Prepared};
 use super::refusal::{self, unread};
 use super::request::{Request, refused_facts};
 use super::responses::{Gives, Running, Sent, What};
@@ -34,7 +34,7 @@ impl Session {
                 return self.refuse_simple(&refusal, None, &request);
             }
         };
-        let Examined { requests, verdict } = self.examine(&text, &policy).await?;
+        let Examined { requests, verdict } = self.examine(&text, &[], &policy).await?;
         let (plan, inner) = match verdict {
             Ok(answer) => answer,
             Err(refusal) => {
@@ -75,7 +75,7 @@ impl Session {
             let cursor = cursor_of(inner, &ids);
             let (proof, ticket) =
                 self.trail
-                    .statement(&plan.verified, request, (facts, subjects), &self.rules.stamp, cursor)?;
+                    .statement(&plan.verified, request, (&facts, &subjects), &self.rules.stamp, cursor)?;
             recorded = Some(proof);
             tickets.push(ticket);
         }
@@ -105,7 +105,6 @@ impl Session {
         tickets: &[Ticket],
         started: Instant,
     ) -> VecDeque<Running> {
-        let alone = plan.statements.len() == 1;
         let statements = plan.statements.iter().zip(inner).zip(requests).zip(tickets);
         statements
             .enumerate()
@@ -115,7 +114,7 @@ impl Session {
                     index,
                 };
                 Running {
-                    gives: self.gives(&statement.command, &planned, request, text, alone, Some(ticket.id())),
+                    gives: self.gives(&statement.command, &planned, request, text, Some(ticket.id())),
                     command: statement.command.clone(),
                     cursor: inner.cursor().cloned(),
                     rows_of: rows_of(plan, inner),
@@ -137,14 +136,13 @@ impl Session {
         planned: &Planned,
         request: &Request<'_>,
         text: &Text,
-        alone: bool,
         event: Option<Uuid>,
     ) -> Gives {
         let ground = request.declared.ground();
         match command {
             Command::Prepare { .. } => Gives::Prepared(Arc::new(Prepared {
                 text: text.clone(),
-                origin: if alone { Origin::Alone } else { Origin::Among },
+                origin: Origin::Sql(carried(planned, text)),
                 base: planned.clone(),
                 ground,
                 versions: (self.rules.version, self.catalog.current().version),
@@ -185,7 +183,7 @@ impl Session {
     }
 
     fn refuse_simple(&mut self, refusal: &Refusal, text: Option<&Text>, request: &Request<'_>) -> Result<(), End> {
-        let (recorded, _) = self.trail.refused(request, (*refusal.facts).clone(), &self.rules.stamp);
+        let (recorded, _) = self.trail.refused(request, &refusal.facts, &self.rules.stamp);
         self.send_failing_query(&recorded, refusal, text);
         Ok(())
     }
@@ -212,7 +210,7 @@ pub(super) fn audit_unavailable() -> Box<Refusal> {
 }
 
 /// What the audit says of a statement: of EXECUTE and FETCH, what it says of the inner one.
-pub(super) fn facts_of(plan: &Arc<Plan>, index: usize, inner: &Inner) -> Facts {
+pub(super) fn facts_of(plan: &Arc<Plan>, index: usize, inner: &Inner) -> SharedFacts {
     let own = plan.statements.get(index).map(|s| &s.facts);
     let whose = match inner {
         Inner::Itself => own,
@@ -222,7 +220,7 @@ pub(super) fn facts_of(plan: &Arc<Plan>, index: usize, inner: &Inner) -> Facts {
     };
     match whose.or(own) {
         Some(facts) => facts.clone(),
-        None => refused_facts(&unread(Outcome::Error, None), Code::NotUnderstood),
+        None => refused_facts(&unread(Outcome::Error, None), Code::NotUnderstood).into(),
     }
 }
 
@@ -248,4 +246,12 @@ pub(super) fn rows_of(plan: &Arc<Plan>, inner: Inner) -> Option<Planned> {
             index,
         }),
     }
+}
+
+/// The statement that a PREPARE carries, ready to be prepared again.
+fn carried(planned: &Planned, text: &Text) -> Option<Carried> {
+    let prepares = planned.statement()?.prepares.as_ref()?;
+    let text = text.part(prepares.range.clone(), prepares.statement.clone())?;
+    let types = prepares.parameters.clone();
+    Some(Carried { text, types })
 }

@@ -1,5 +1,6 @@
 //! A client's text: as it came, and without its tags.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::sql::{ClientSql, TagError};
@@ -24,6 +25,16 @@ impl Text {
         Ok(Self {
             sql: Arc::new(sql),
             original,
+        })
+    }
+
+    /// A part of one of its statements, see [`ClientSql::part`].
+    pub fn part(&self, part: Range<usize>, statement: Range<usize>) -> Option<Self> {
+        let sql = self.sql.part(part, statement)?;
+        let original = self.original.clone().unwrap_or_else(|| self.sql.text().into());
+        Some(Self {
+            sql: Arc::new(sql),
+            original: Some(original),
         })
     }
 

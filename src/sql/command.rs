@@ -46,6 +46,10 @@ pub enum TransactionCommand {
     Release(String),
     /// ROLLBACK TO
     RollbackTo(String),
+    /// PREPARE TRANSACTION: ends it for this session, settings as by COMMIT (`PrepareTransaction`, xact.c).
+    Prepare,
+    /// COMMIT PREPARED, ROLLBACK PREPARED: another transaction, perhaps another session's.
+    FinishPrepared,
 }
 
 /// DISCARD
@@ -116,7 +120,11 @@ pub enum Command {
     CopyOut,
     /// COPY … FROM STDIN
     CopyIn,
-    /// Anything that changes the catalog.
+    /// LISTEN, NOTIFY, LOCK: agreements between sessions.
+    Coordinate,
+    /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW: a new relation of a query's rows.
+    CreateAs,
+    /// Anything else that changes the catalog.
     Ddl,
     /// A statement that is always refused; examined only to say why.
     Refused,
@@ -146,6 +154,8 @@ impl Command {
             | Self::Explain
             | Self::CopyOut
             | Self::CopyIn
+            | Self::Coordinate
+            | Self::CreateAs
             | Self::Ddl
             | Self::Refused => true,
         }
@@ -159,10 +169,14 @@ impl Command {
             Self::Transaction(t) => match t {
                 TransactionCommand::Commit { .. }
                 | TransactionCommand::Rollback { .. }
-                | TransactionCommand::RollbackTo(_) => true,
-                TransactionCommand::Begin | TransactionCommand::Savepoint(_) | TransactionCommand::Release(_) => false,
+                | TransactionCommand::RollbackTo(_)
+                | TransactionCommand::Prepare => true,
+                TransactionCommand::FinishPrepared
+                | TransactionCommand::Begin
+                | TransactionCommand::Savepoint(_)
+                | TransactionCommand::Release(_) => false,
             },
-            Self::Ddl => true,
+            Self::CreateAs | Self::Ddl => true,
             Self::Select
             | Self::Write
             | Self::SetCharacteristics
@@ -176,6 +190,7 @@ impl Command {
             | Self::Explain
             | Self::CopyOut
             | Self::CopyIn
+            | Self::Coordinate
             | Self::Refused => false,
         }
     }

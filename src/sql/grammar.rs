@@ -328,6 +328,10 @@ grammar! {
         TransactionStmt(TransactionStmt) { kind options savepoint_name gid chain; location }
         DiscardStmt(DiscardStmt) { target;  }
         UnlistenStmt(UnlistenStmt) { conditionname; }
+        ListenStmt(ListenStmt) { conditionname; }
+        NotifyStmt(NotifyStmt) { conditionname payload; payload_location }
+        LockStmt(LockStmt) { relations mode nowait; }
+        CreateTableAsStmt(CreateTableAsStmt) { query into objtype is_select_into if_not_exists; }
         ConstraintsSetStmt(ConstraintsSetStmt) { constraints deferred;  }
     }
     ddl {
@@ -338,6 +342,7 @@ grammar! {
         AlterStatsStmt CreateFunctionStmt AlterFunctionStmt RenameStmt AlterObjectDependsStmt AlterObjectSchemaStmt AlterOwnerStmt
         AlterOperatorStmt AlterTypeStmt RuleStmt CompositeTypeStmt CreateEnumStmt CreateRangeStmt
         AlterEnumStmt ViewStmt ReindexStmt CreateCastStmt RefreshMatViewStmt
+        ClusterStmt VacuumStmt
     }
     refused {
         WindowFuncRunCondition TableFunc Var Param Aggref WindowFunc SubscriptingRef FuncExpr OpExpr DistinctExpr NullIfExpr
@@ -355,9 +360,9 @@ grammar! {
         DropUserMappingStmt ImportForeignSchemaStmt CreateAmStmt CreateEventTrigStmt AlterEventTrigStmt
         CreatePlangStmt AlterRoleSetStmt CreateOpClassStmt CreateOpClassItem CreateOpFamilyStmt
         AlterOpFamilyStmt SecLabelStmt StatsElem FunctionParameter DoStmt InlineCodeBlock CallStmt
-        CallContext NotifyStmt ListenStmt LoadStmt CreatedbStmt AlterDatabaseStmt
-        AlterDatabaseRefreshCollStmt AlterDatabaseSetStmt DropdbStmt AlterSystemStmt ClusterStmt VacuumStmt
-        VacuumRelation CreateTableAsStmt CheckPointStmt LockStmt CreateConversionStmt CreateTransformStmt
+        CallContext LoadStmt CreatedbStmt AlterDatabaseStmt
+        AlterDatabaseRefreshCollStmt AlterDatabaseSetStmt DropdbStmt AlterSystemStmt
+        VacuumRelation CheckPointStmt CreateConversionStmt CreateTransformStmt
         DropOwnedStmt ReassignOwnedStmt AlterTsdictionaryStmt AlterTsconfigurationStmt PublicationTable
         PublicationObjSpec CreatePublicationStmt AlterPublicationStmt CreateSubscriptionStmt
         AlterSubscriptionStmt DropSubscriptionStmt IntList OidList

@@ -57,11 +57,7 @@ pub fn parse(text: &str) -> Result<Vec<ParsedStatement>, SyntaxError> {
     let stmts = raw_parse(text)?;
     let mut statements = Vec::with_capacity(stmts.len());
     for raw in stmts {
-        let start = usize::try_from(raw.stmt_location).unwrap_or(0);
-        let end = match usize::try_from(raw.stmt_len) {
-            Ok(0) | Err(_) => text.len(),
-            Ok(len) => start + len,
-        };
+        let span = span_of(&raw, text.len());
         let mut node = raw.stmt.map(|n| *n).unwrap_or_default();
         // The walk finds nodes that are not in the table; the decision says so when it gets there.
         let readable = node.edit(&mut MarkEmpty);
@@ -70,13 +66,22 @@ pub fn parse(text: &str) -> Result<Vec<ParsedStatement>, SyntaxError> {
             refused = Some(format!("{} is not understood", unknown.0));
         }
         statements.push(ParsedStatement {
-            span: start..end,
+            span,
             node,
             command,
             refused,
         });
     }
     Ok(statements)
+}
+
+/// The bytes of a statement in a text of so many.
+pub(crate) fn span_of(raw: &pb::RawStmt, length: usize) -> Range<usize> {
+    let start = usize::try_from(raw.stmt_location).unwrap_or(0);
+    match usize::try_from(raw.stmt_len) {
+        Ok(0) | Err(_) => start..length,
+        Ok(len) => start..start + len,
+    }
 }
 
 /// Parses with PostgreSQL's grammar.
@@ -188,6 +193,9 @@ fn command_of(node: &pb::Node) -> Told {
 
 fn command_of_tree(tree: Tree<'_>) -> Told {
     let command = match tree {
+        Tree::SelectStmt(select) if into_clause(select).is_some() => Command::CreateAs,
+        Tree::CreateTableAsStmt(_) => Command::CreateAs,
+        Tree::ListenStmt(_) | Tree::NotifyStmt(_) | Tree::LockStmt(_) => Command::Coordinate,
         Tree::SelectStmt(select) => match set_config_calls(select) {
             Some(calls) => Command::SetConfig(calls),
             None => Command::Select,
@@ -317,6 +325,14 @@ fn command_of_tree(tree: Tree<'_>) -> Told {
     (command, None)
 }
 
+/// INTO of a SELECT, which only its first arm may have.
+pub(crate) fn into_clause(mut select: &pb::SelectStmt) -> Option<&pb::IntoClause> {
+    while let Some(left) = &select.larg {
+        select = left;
+    }
+    select.into_clause.as_deref()
+}
+
 /// `CreateTableAsStmt` reads better as `CREATE TABLE AS`.
 fn statement_name(grammar_name: &str) -> String {
     let stem = grammar_name.strip_suffix("Stmt").unwrap_or(grammar_name);
@@ -372,11 +388,10 @@ fn transaction_command(transaction: &pb::TransactionStmt) -> Told {
         Ok(pb::TransactionStmtKind::TransStmtSavepoint) => TransactionCommand::Savepoint(savepoint()),
         Ok(pb::TransactionStmtKind::TransStmtRelease) => TransactionCommand::Release(savepoint()),
         Ok(pb::TransactionStmtKind::TransStmtRollbackTo) => TransactionCommand::RollbackTo(savepoint()),
-        Ok(
-            pb::TransactionStmtKind::TransStmtPrepare
-            | pb::TransactionStmtKind::TransStmtCommitPrepared
-            | pb::TransactionStmtKind::TransStmtRollbackPrepared,
-        ) => return refused("two-phase commit is not served"),
+        Ok(pb::TransactionStmtKind::TransStmtCommitPrepared | pb::TransactionStmtKind::TransStmtRollbackPrepared) => {
+            TransactionCommand::FinishPrepared
+        }
+        Ok(pb::TransactionStmtKind::TransStmtPrepare) => TransactionCommand::Prepare,
         Ok(pb::TransactionStmtKind::Undefined) | Err(_) => return refused("this is not understood"),
     };
     (Command::Transaction(command), None)

@@ -41,6 +41,9 @@ impl Walk {
             Tree::MergeStmt(s) => self.write(tree, s.with_clause.as_ref(), s.relation.as_ref(), ctes),
             Tree::CopyStmt(s) => self.write(tree, None, s.relation.as_ref(), ctes),
             Tree::LockingClause(_) => Ok(()),
+            Tree::LockStmt(_) => self.below(tree, &[], None),
+            // A new relation, whatever WITH queries are called.
+            Tree::IntoClause(into) => self.write(tree, None, into.rel.as_ref(), ctes),
             Tree::RangeVar(range) => {
                 let cte = range.schemaname.is_empty() && ctes.contains(&range.relname);
                 self.note(range, cte);

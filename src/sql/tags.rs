@@ -96,6 +96,28 @@ impl ClientSql {
         Ok(found)
     }
 
+    /// A part of a statement, as a text of its own with the statement's tags; its positions stay those of
+    /// the whole. `None`: no part of the text.
+    pub fn part(&self, part: Range<usize>, statement: Range<usize>) -> Option<Self> {
+        let text = self.text.get(part.clone())?.to_owned();
+        let own = self.tags.iter().filter(|tag| statement.contains(&tag.at));
+        let tags = own.map(|tag| Tag { at: 0, ..tag.clone() }).collect();
+        let first = Piece {
+            at: 0,
+            source: self.to_client(part.start),
+        };
+        let inside = self.pieces.iter().filter(|p| part.start < p.at && p.at < part.end);
+        let inside = inside.map(|p| Piece {
+            at: p.at - part.start,
+            ..*p
+        });
+        Some(Self {
+            text,
+            tags,
+            pieces: std::iter::once(first).chain(inside).collect(),
+        })
+    }
+
     /// The byte offset in the client's own text of an offset in the text without tags.
     pub fn to_client(&self, offset: usize) -> usize {
         let after = self.pieces.partition_point(|piece| piece.at <= offset);

@@ -14,6 +14,7 @@ use super::login::{self, Credential, LoginError};
 use super::{Server, Target, Upstream, UpstreamError, loader_sql, privileges};
 use crate::catalog::{
     Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind,
+    UniqueKey,
 };
 use crate::tls::TlsError;
 use crate::wire::backend::{self, TransactionStatus};
@@ -338,6 +339,9 @@ fn build(results: &Results) -> Result<Loaded, LoadError> {
     catalog.types = types(results, &names)?;
     catalog.functions = functions(results, &names)?;
     catalog.operators = operators(results, &names)?;
+    for row in rows(results, 10)? {
+        catalog.trigger_functions.push(row?.number("trigger")?);
+    }
     catalog.schemas = names.schemas.into_values().collect();
     catalog.schemas.sort();
     catalog.temp_schema = temp_schema;
@@ -371,12 +375,20 @@ fn relations(results: &Results, names: &Names) -> Result<Vec<Arc<Relation>>, Loa
             .push(row.number("parent")?);
     }
     let mut keys: HashMap<Oid, Vec<i16>> = HashMap::new();
+    let mut unique: HashMap<Oid, Vec<UniqueKey>> = HashMap::new();
     for row in rows(results, 5)? {
         let mut row = row?;
-        let oid = row.number("primary key")?;
-        let mut key: Vec<i16> = row.numbers("primary key")?;
-        key.truncate(row.number("primary key")?);
-        keys.insert(oid, key);
+        let oid = row.number("key")?;
+        let mut columns: Vec<i16> = row.numbers("key")?;
+        columns.truncate(row.number("key")?);
+        if row.flag("key")? {
+            keys.insert(oid, columns.clone());
+        }
+        unique.entry(oid).or_default().push(UniqueKey {
+            name: row.text("key")?,
+            columns,
+            plain: row.flag("key")?,
+        });
     }
     let mut all = Vec::new();
     for row in rows(results, 2)? {
@@ -394,7 +406,9 @@ fn relations(results: &Results, names: &Names) -> Result<Vec<Arc<Relation>>, Loa
             parents: parents.remove(&oid).unwrap_or_default(),
             definition: row.optional("definition")?.map(|d| d.trim_end_matches(';').to_owned()),
             security_barrier: row.flag("security_barrier")?,
+            has_rules: row.flag("rules")?,
             primary_key: keys.remove(&oid).unwrap_or_default(),
+            unique_keys: unique.remove(&oid).unwrap_or_default(),
             extension: names.extension(class::RELATION, oid),
         }));
     }

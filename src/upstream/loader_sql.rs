@@ -59,7 +59,9 @@ pub(super) const QUERIES: &[&str] = &[
         "      THEN pg_catalog.pg_get_viewdef(c.oid) END,",
         " CASE WHEN c.reloptions IS NOT NULL THEN",
         "  (SELECT o.option_value::pg_catalog.bool FROM pg_catalog.pg_options_to_table(c.reloptions) o",
-        "    WHERE o.option_name OPERATOR(pg_catalog.=) 'security_barrier') END",
+        "    WHERE o.option_name OPERATOR(pg_catalog.=) 'security_barrier') END,",
+        " EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid",
+        "   AND r.ev_type OPERATOR(pg_catalog.<>) '1'::pg_catalog.\"char\")",
         " FROM pg_catalog.pg_class c",
     ),
     // 3: columns
@@ -75,8 +77,13 @@ pub(super) const QUERIES: &[&str] = &[
     ),
     // 4: inheritance
     "SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i ORDER BY i.inhrelid, i.inhseqno",
-    // 5: primary keys
-    "SELECT i.indrelid, i.indkey, i.indnkeyatts FROM pg_catalog.pg_index i WHERE i.indisprimary",
+    // 5: primary keys, unique indexes, exclusion constraints
+    concat!(
+        "SELECT i.indrelid, i.indkey, i.indnkeyatts, i.indisprimary, c.relname,",
+        " i.indexprs IS NULL AND i.indpred IS NULL",
+        " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid",
+        " WHERE i.indisunique OR i.indisexclusion",
+    ),
     // 6: types
     concat!(
         "SELECT t.oid, t.typnamespace, t.typname, t.typtype, t.typrelid, t.typbasetype, t.typcategory, t.typelem",
@@ -103,4 +110,6 @@ pub(super) const QUERIES: &[&str] = &[
         " WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid",
         " AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog.\"char\"",
     ),
+    // 10: what triggers call
+    "SELECT DISTINCT t.tgfoid FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal",
 ];

@@ -158,8 +158,13 @@ impl<'e> Applier<'e> {
     }
 
     /// The row filter of a write: alone, or in a CASE around the client's condition.
-    fn condition(&mut self, condition: &mut Option<Box<pb::Node>>) {
-        if let Some(EditKind::Where { filter }) = self.take(|k| matches!(k, EditKind::Where { .. })) {
+    fn condition(&mut self, target: Option<&pb::RangeVar>, condition: &mut Option<Box<pb::Node>>) {
+        let Some(at) = target.map(|t| t.location) else { return };
+        let own = |k: &EditKind| match k {
+            EditKind::Where { target, .. } => same(*target, at),
+            _ => false,
+        };
+        if let Some(EditKind::Where { filter, .. }) = self.take(own) {
             if condition.is_some() {
                 self.problem
                     .get_or_insert(Difference("a condition is planned where there is one".into()));
@@ -167,11 +172,11 @@ impl<'e> Applier<'e> {
             *condition = self.keep(where_node(filter)).map(Box::new);
             return;
         }
-        let open = self.take(|k| matches!(k, EditKind::CaseOpen { .. }));
-        let close = self.take(|k| matches!(k, EditKind::CaseClose { .. }));
+        let open = self.take(|k| matches!(k, EditKind::CaseOpen { target, .. } if same(*target, at)));
+        let close = self.take(|k| matches!(k, EditKind::CaseClose { target, .. } if same(*target, at)));
         match (open, close, condition.take()) {
             (None, None, own) => *condition = own,
-            (Some(EditKind::CaseOpen { filter }), Some(EditKind::CaseClose { copied }), Some(own)) => {
+            (Some(EditKind::CaseOpen { filter, .. }), Some(EditKind::CaseClose { copied, .. }), Some(own)) => {
                 let text = match copied {
                     Some(copied) => format!("CASE WHEN {filter} THEN (true) END AND {copied}"),
                     None => format!("CASE WHEN {filter} THEN (true) END"),
@@ -248,12 +253,16 @@ impl Editor for Applier<'_> {
             }
             TreeMut::UpdateStmt(update) => {
                 self.outermost_done = true;
-                self.checks_of_set(&mut update.target_list);
-                self.condition(&mut update.where_clause);
+                self.checks_of_set(update.relation.as_ref(), &mut update.target_list);
+                self.condition(update.relation.as_ref(), &mut update.where_clause);
             }
             TreeMut::DeleteStmt(delete) => {
                 self.outermost_done = true;
-                self.condition(&mut delete.where_clause);
+                self.condition(delete.relation.as_ref(), &mut delete.where_clause);
+            }
+            TreeMut::MergeStmt(merge) => {
+                self.outermost_done = true;
+                self.condition(merge.relation.as_ref(), &mut merge.join_condition);
             }
             TreeMut::ExecuteStmt(execute) => {
                 if let Some(EditKind::PreparedName { name }) = self.take(|k| matches!(k, EditKind::PreparedName { .. }))
@@ -274,7 +283,7 @@ impl Editor for Applier<'_> {
     }
 }
 
-fn same(planned: usize, location: i32) -> bool {
+pub(super) fn same(planned: usize, location: i32) -> bool {
     usize::try_from(location) == Ok(planned) && location > 0 || (planned == 0 && location == 0)
 }
 

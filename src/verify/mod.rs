@@ -15,7 +15,7 @@ use pg_query::protobuf as pb;
 use crate::rewrite::edit::{EditKind, Edits};
 use crate::sql::ParsedStatement;
 use crate::sql::grammar::{Edit as _, Unknown};
-use crate::sql::parsed::{MarkEmpty, raw_parse};
+use crate::sql::parsed::{MarkEmpty, raw_parse, span_of};
 use crate::sql::relations;
 
 pub use template::{Filled, Template};
@@ -61,18 +61,19 @@ fn differs<T>(what: impl Into<String>) -> Result<T> {
 ///
 /// # Errors
 /// A difference.
-pub fn verify(statements: &[(&ParsedStatement, &Edits)], outgoing: String) -> Result<Verified> {
+pub fn verify(text: &str, statements: &[(&ParsedStatement, &Edits)], outgoing: String) -> Result<Verified> {
     let read =
         raw_parse(&outgoing).map_err(|e| Difference(format!("what would go out cannot be read: {}", e.message)))?;
     if read.len() != statements.len() {
         return differs("what would go out has another number of statements");
     }
     for ((statement, edits), raw) in statements.iter().zip(read) {
+        let span = span_of(&raw, outgoing.len());
         let Some(out) = raw.stmt else {
             return differs("a statement is empty");
         };
         if matches!(statement.command, crate::sql::Command::Ddl) {
-            ddl_unchanged(&statement.node, &out, edits)?;
+            ddl_unchanged(text.get(statement.span.clone()), outgoing.get(span), edits)?;
         } else {
             equal_after_edits(&statement.node, edits, *out)?;
         }
@@ -83,8 +84,8 @@ pub fn verify(statements: &[(&ParsedStatement, &Edits)], outgoing: String) -> Re
 }
 
 /// What is served as it is, tree unread, must go out as it came.
-fn ddl_unchanged(source: &pb::Node, out: &pb::Node, edits: &Edits) -> Result<()> {
-    if edits.edits.is_empty() && source == out {
+fn ddl_unchanged(source: Option<&str>, out: Option<&str>, edits: &Edits) -> Result<()> {
+    if edits.edits.is_empty() && source.is_some() && source == out {
         Ok(())
     } else {
         differs("a statement served as it is was changed")

@@ -8,7 +8,7 @@ use crate::rewrite::edit::{CheckPlace, EditKind, Wrapper};
 use crate::sql::grammar::{Edit as _, Editor, TreeMut};
 use crate::sql::parsed::string_of;
 
-use super::apply::{Applier, put_into_case, select, where_node};
+use super::apply::{Applier, put_into_case, same, select, where_node};
 use super::{Result, differs};
 
 /// Stands in a generated text where a node of the client's goes.
@@ -72,8 +72,10 @@ impl Applier<'_> {
     /// The checks on what an INSERT stores.
     pub(super) fn checks_of_insert(&mut self, insert: &mut pb::InsertStmt) {
         if let Some(conflict) = &mut insert.on_conflict_clause {
-            self.checks_of_set(&mut conflict.target_list);
+            self.checks_of_set(insert.relation.as_ref(), &mut conflict.target_list);
         }
+        let relation = insert.relation.clone();
+        let relation = relation.as_ref();
         let Some(Some(NodeEnum::SelectStmt(source))) = insert.select_stmt.as_mut().map(|n| n.node.as_mut()) else {
             return;
         };
@@ -82,33 +84,34 @@ impl Applier<'_> {
                 continue;
             };
             for (i, value) in list.items.iter_mut().enumerate() {
-                self.check(value, &CheckPlace::Value { row: r, item: i });
+                self.check(relation, value, &CheckPlace::Value { row: r, item: i });
             }
         }
         for (i, target) in source.target_list.iter_mut().enumerate() {
             if let Some(NodeEnum::ResTarget(target)) = &mut target.node
                 && let Some(value) = &mut target.val
             {
-                self.check(value, &CheckPlace::Output { item: i });
+                self.check(relation, value, &CheckPlace::Output { item: i });
             }
         }
     }
 
     /// The checks on what a SET stores.
-    pub(super) fn checks_of_set(&mut self, targets: &mut [pb::Node]) {
+    pub(super) fn checks_of_set(&mut self, relation: Option<&pb::RangeVar>, targets: &mut [pb::Node]) {
         for target in targets {
             if let Some(NodeEnum::ResTarget(target)) = &mut target.node
                 && target.indirection.is_empty()
                 && let Some(value) = &mut target.val
             {
                 let column = target.name.clone();
-                self.check(value, &CheckPlace::Set { column });
+                self.check(relation, value, &CheckPlace::Set { column });
             }
         }
     }
 
-    fn check(&mut self, value: &mut pb::Node, at: &CheckPlace) {
-        let edit = self.take(|k| matches!(k, EditKind::CheckOpen { place, .. } if place == at));
+    fn check(&mut self, relation: Option<&pb::RangeVar>, value: &mut pb::Node, at: &CheckPlace) {
+        let own = |target: &usize| relation.is_some_and(|r| same(*target, r.location));
+        let edit = self.take(|k| matches!(k, EditKind::CheckOpen { target, place, .. } if place == at && own(target)));
         let Some(EditKind::CheckOpen { before, after, .. }) = edit else {
             return;
         };
@@ -118,7 +121,7 @@ impl Applier<'_> {
             *value = checked;
         }
         if self
-            .take(|k| matches!(k, EditKind::CheckClose { place } if place == at))
+            .take(|k| matches!(k, EditKind::CheckClose { target, place } if place == at && own(target)))
             .is_none()
         {
             self.keep(differs::<()>("a check's edits do not belong together"));

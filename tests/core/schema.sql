@@ -48,6 +48,8 @@ CREATE TABLE patients (illness text) INHERITS (people);
 INSERT INTO people VALUES (1, 'open');
 INSERT INTO patients VALUES (2, 'SECRET', 'x');
 CREATE TABLE unruled (a int);
+CREATE TABLE ruled (a int);
+CREATE RULE more AS ON INSERT TO ruled DO INSTEAD SELECT email FROM customers;
 CREATE TABLE "Odd ""Name" ("select" int PRIMARY KEY, "Gehört" text, "a.b" text);
 INSERT INTO "Odd ""Name" VALUES (1, 'eins', 'x'), (2, 'zwei', 'y');
 CREATE TABLE "a_table_whose_name_has_exactly_sixty_three_bytes_in_total_12345" (id int, word text);

@@ -100,6 +100,8 @@ fn load(cluster: &Cluster) -> Catalog {
             definition: None,
             security_barrier: false,
             primary_key: Vec::new(),
+            unique_keys: Vec::new(),
+            has_rules: false,
             extension: None,
         }));
     }

@@ -6,13 +6,15 @@ use crate::policy::Place;
 use time::macros::datetime;
 
 pub(crate) fn session_facts() -> Arc<SessionFacts> {
-    Arc::new(SessionFacts {
-        id: Uuid::from_u128(0xa),
-        role: "support_app".into(),
-        application: Some("crm".into()),
-        client: ([10, 0, 0, 7], 51234).into(),
-        database: "care".into(),
-    })
+    let client = ([10, 0, 0, 7], 51234).into();
+    let (role, application, database) = ("support_app", Some("crm"), "care");
+    Arc::new(SessionFacts::new(
+        Uuid::from_u128(0xa),
+        role,
+        application,
+        client,
+        database,
+    ))
 }
 
 pub(crate) fn stamp() -> Arc<PolicyStamp> {
@@ -22,41 +24,70 @@ pub(crate) fn stamp() -> Arc<PolicyStamp> {
     })
 }
 
-pub(crate) fn statement_event() -> StatementEvent {
-    StatementEvent {
-        session: session_facts(),
-        actor: Some("agent-17".into()),
-        purpose: Some("care.support".into()),
-        declared_via: Some(DeclaredVia::Comment),
-        reason: Some("T-123".into()),
-        admitted: true,
-        legal_basis: Some(LegalBasis::Contract),
-        recipient: None,
-        subject: None,
-        subjects: Vec::new(),
-        facts: Facts {
-            rule: None,
-            gaps: Vec::new(),
-            outcome: Outcome::Mask,
-            code: None,
-            statement: Some("SELECT email FROM care.customers WHERE customer_id = $1".into()),
-            fingerprint: Some("0123456789abcdef".into()),
-            fields: vec![FieldUse {
-                column: "care.customers.email".into(),
-                data_category: Some("user.contact.email".into()),
-                position: Position::Output,
-                form: "email",
-                rule: Some(Place {
-                    file: "customer-care.yaml".into(),
-                    line: 41,
-                    column: 5,
-                }),
-            }],
-            row_filters: vec!["consent", "children"],
-        },
-        policy: stamp(),
-        cursor_of: None,
+pub(crate) fn facts() -> Facts {
+    Facts {
+        outcome: Outcome::Mask,
+        code: None,
+        rule: None,
+        gaps: Vec::new(),
+        statement: Some("SELECT email FROM care.customers WHERE customer_id = $1".into()),
+        fingerprint: Some("0123456789abcdef".into()),
+        fields: vec![FieldUse {
+            column: "care.customers.email".into(),
+            data_category: Some("user.contact.email".into()),
+            position: Position::Output,
+            form: "email",
+            rule: Some(Place {
+                file: "customer-care.yaml".into(),
+                line: 41,
+                column: 5,
+            }),
+        }],
+        row_filters: vec!["consent", "children"],
     }
+}
+
+/// What an event refers to.
+pub(crate) struct Ground {
+    session: Arc<SessionFacts>,
+    facts: SharedFacts,
+    policy: Arc<PolicyStamp>,
+}
+
+impl Ground {
+    pub(crate) fn of(facts: Facts) -> Self {
+        Self {
+            session: session_facts(),
+            facts: facts.into(),
+            policy: stamp(),
+        }
+    }
+
+    pub(crate) fn event(&self) -> StatementEvent<'_> {
+        StatementEvent {
+            session: &self.session,
+            actor: Some("agent-17"),
+            purpose: Some("care.support"),
+            declared_via: Some(DeclaredVia::Comment),
+            reason: Some("T-123"),
+            admitted: true,
+            legal_basis: Some(LegalBasis::Contract),
+            recipient: None,
+            subject: None,
+            subjects: &[],
+            cursor_of: None,
+            trace: None,
+            tags: &[],
+            facts: &self.facts,
+            policy: &self.policy,
+        }
+    }
+}
+
+/// The same event each time.
+pub(crate) fn statement_event() -> StatementEvent<'static> {
+    static GROUND: std::sync::LazyLock<Ground> = std::sync::LazyLock::new(|| Ground::of(facts()));
+    GROUND.event()
 }
 
 const TIME: OffsetDateTime = datetime!(2026-11-24 06:41:05.00012 UTC);
@@ -65,7 +96,7 @@ fn body(event: &Event) -> String {
     String::from_utf8(event.body(Uuid::from_u128(0xb), TIME)).expect("UTF-8")
 }
 
-fn statement_body(event: &StatementEvent) -> String {
+fn statement_body(event: &StatementEvent<'_>) -> String {
     String::from_utf8(event.body(Uuid::from_u128(0xb), TIME)).expect("UTF-8")
 }
 
@@ -78,9 +109,9 @@ fn a_statement_is_written_field_by_field_in_the_published_order() {
             r#""session":"00000000-0000-0000-0000-00000000000a","role":"support_app","actor":"agent-17","#,
             r#""application":"crm","client":"10.0.0.7:51234","database":"care","purpose":"care.support","#,
             r#""declared_via":"comment","reason":"T-123","legal_basis":"contract","recipient":"controller","#,
-            r#""subject":null,"outcome":"mask","code":null,"#,
+            r#""subject":null,"cursor_of":null,"outcome":"mask","code":null,"#,
             r#""statement":"SELECT email FROM care.customers WHERE customer_id = $1","#,
-            r#""fingerprint":"0123456789abcdef","cursor_of":null,"#,
+            r#""fingerprint":"0123456789abcdef","#,
             r#""fields":[{"column":"care.customers.email","data_category":"user.contact.email","#,
             r#""position":"output","form":"email","rule":"customer-care.yaml:41"}],"#,
             r#""row_filters":["consent","children"],"policy":{"revision":"2026-11-24","sha256":"00ff"}"#,
@@ -88,10 +119,10 @@ fn a_statement_is_written_field_by_field_in_the_published_order() {
     );
 }
 
-#[test]
-fn all_other_events() {
+/// All events but statements and those that end them, and how each ends as JSON.
+pub(crate) fn other_events() -> Vec<(Event, &'static str)> {
     let session = session_facts();
-    let cases = [
+    vec![
         (Event::Start { version: "1.0" }, r#""version":"1.0""#),
         (Event::Stop, r#""id":"00000000-0000-0000-0000-00000000000b""#),
         (
@@ -153,6 +184,27 @@ fn all_other_events() {
             ),
         ),
         (
+            Event::Recovered(Recovery::Torn { bytes: 17 }),
+            r#""cause":"torn","torn_bytes":17"#,
+        ),
+        (Event::Recovered(Recovery::FileGone), r#""cause":"file_gone""#),
+        (
+            Event::Stopped {
+                session: session_facts(),
+                of: None,
+                table: 16_401,
+                column: 3,
+            },
+            r#""of":null,"cause":"hidden_column_came_back_raw","table_oid":16401,"column_number":3"#,
+        ),
+        (
+            Event::SinkDropped {
+                sink: "syslog+udp://127.0.0.1:514".into(),
+                records: 9,
+            },
+            r#""sink":"syslog+udp://127.0.0.1:514","records":9"#,
+        ),
+        (
             Event::Recovered(Recovery::WriteFailed {
                 error: "No space left on device".into(),
                 since: TIME,
@@ -161,7 +213,12 @@ fn all_other_events() {
             }),
             r#""cause":"write_failed","error":"No space left on device","since":"2026-11-24T06:41:05.000120Z","refused":3,"lost":0"#,
         ),
-    ];
+    ]
+}
+
+#[test]
+fn all_other_events() {
+    let cases = other_events();
     for (event, end) in cases {
         let body = body(&event);
         assert!(body.ends_with(end), "{body}");
@@ -200,15 +257,16 @@ fn what_clients_write_is_bounded_and_stays_in_its_string() {
         "\u{10ffff}\u{0}\\".repeat(500),
     ];
     for text in hostile {
-        let mut event = statement_event();
-        event.session = Arc::new(SessionFacts {
-            application: Some(text.clone()),
-            role: text.clone(),
-            ..(*session_facts()).clone()
-        });
-        event.actor = Some(text.clone());
-        event.reason = Some(text.clone());
-        event.purpose = Some(text.clone());
+        let session = session_facts();
+        let session = SessionFacts::new(session.id, &text, Some(&text), session.client, &session.database);
+        let event = StatementEvent {
+            session: &session,
+            actor: Some(&text),
+            reason: Some(&text),
+            purpose: Some(&text),
+            tags: &[("route", text.clone())],
+            ..statement_event()
+        };
         let body = statement_body(&event);
         assert!(!body.chars().any(crate::audit::is_unprintable));
         let parsed: serde_json::Value = serde_json::from_str(&format!("{{\"seq\":1{body}}}")).expect("JSON");
@@ -218,20 +276,22 @@ fn what_clients_write_is_bounded_and_stays_in_its_string() {
             let written = parsed[key].as_str().expect("text");
             assert_eq!(written.trim_end_matches('…'), kept, "{key}");
         }
+        let route = parsed["tags"]["route"].as_str().expect("text");
+        assert_eq!(route.trim_end_matches('…'), kept, "tags");
         assert!(body.len() < 40_000);
     }
 }
 
 #[test]
 fn a_record_is_never_longer_than_a_reader_takes() {
-    let mut event = statement_event();
-    event.facts.statement = Some("\u{10ffff}".repeat(1_000_000));
+    let mut facts = facts();
+    facts.statement = Some("\u{10ffff}".repeat(1_000_000));
     let wide = FieldUse {
         column: "\u{e0000}".repeat(47),
-        ..event.facts.fields[0].clone()
+        ..facts.fields[0].clone()
     };
-    event.facts.fields = vec![wide; MOST_FIELDS + 5];
-    let body = statement_body(&event);
+    facts.fields = vec![wide; MOST_FIELDS + 5];
+    let body = statement_body(&Ground::of(facts).event());
     assert!(body.len() < 24 * 1024 * 1024, "{}", body.len());
     assert!(body.contains(r#"],"fields_left_out":5,"row_filters""#));
 }

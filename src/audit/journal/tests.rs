@@ -5,9 +5,9 @@ use std::sync::Condvar;
 use std::time::Instant;
 
 use super::*;
-use crate::audit::chain::{Checker, Link};
+use crate::audit::chain::{Checker, Head, Link};
 use crate::audit::event::tests::statement_event;
-use crate::audit::storage::Condition;
+use crate::audit::storage::{Condition, Ledger, Medium};
 
 #[derive(Debug)]
 struct Disk {
@@ -85,6 +85,7 @@ impl Medium for Fake {
         let fits = bytes.len().min(disk.room.saturating_sub(disk.bytes.len()));
         disk.bytes.extend_from_slice(&bytes[..fits]);
         if fits < bytes.len() {
+            disk.room = disk.room.min(disk.bytes.len() - fits); // and stays full
             return Err(io::ErrorKind::StorageFull.into());
         }
         Ok(())
@@ -119,7 +120,7 @@ impl Medium for Fake {
     fn begin(&mut self) -> io::Result<()> {
         Ok(())
     }
-    fn rotate(&mut self, _: u64) -> io::Result<()> {
+    fn rotate(&mut self, _: u64) -> io::Result<PathBuf> {
         Err(io::Error::other("not here"))
     }
 }
@@ -128,7 +129,13 @@ fn start(fake: &Fake, change: impl FnOnce(&mut JournalConfig)) -> Journal {
     let mut config = JournalConfig::new("");
     config.retry = Duration::from_millis(1);
     change(&mut config);
-    Journal::start(Ledger::new(fake.clone(), 0), Head::GENESIS, None, &config).expect("starts")
+    let start = Start {
+        ledger: Ledger::new(fake.clone(), 0),
+        head: Head::GENESIS,
+        first: None,
+        signer: config.signer.clone(),
+    };
+    Journal::start(start, &config).expect("starts")
 }
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -166,7 +173,7 @@ fn what_was_recorded_is_there_in_order_and_ends_with_stop() {
     let fake = Fake::new();
     let journal = start(&fake, |_| ());
     journal.note(Event::Start { version: "1" });
-    let (recorded, ticket) = journal.record(text(), statement_event()).expect("available");
+    let (recorded, ticket) = journal.record(text(), &statement_event()).expect("available");
     assert_eq!(recorded.text(), Verified::refusal().text());
     assert_eq!(wait(journal.written(ticket)), Ok(()));
     assert!(fake.set(|disk| disk.syncs) > 0, "on disk");
@@ -177,7 +184,7 @@ fn what_was_recorded_is_there_in_order_and_ends_with_stop() {
     assert_eq!(events[1]["id"], ticket.id().to_string());
     assert_eq!(events[2]["of"], ticket.id().to_string());
     assert_eq!(
-        journal.record(text(), statement_event()).map(|_| ()),
+        journal.record(text(), &statement_event()).map(|_| ()),
         Err(AuditUnavailable)
     );
     assert_eq!(wait(journal.written(journal.note(Event::Stop))), Err(AuditUnavailable));
@@ -191,7 +198,7 @@ fn the_last_handles_end_writes_all_that_was_queued() {
     let journal = start(&fake, |config| config.durability = Durability::System);
     let other = journal.clone();
     for _ in 0..100 {
-        other.refuse(statement_event()).expect("available");
+        other.refuse(&statement_event()).expect("available");
     }
     drop(journal);
     drop(other);
@@ -207,7 +214,7 @@ fn many_threads_and_the_watermark_is_right_for_each() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..40 {
-                    let (_, ticket) = journal.record(text(), statement_event()).expect("available");
+                    let (_, ticket) = journal.record(text(), &statement_event()).expect("available");
                     wait(journal.written(ticket)).expect("written");
                     let id = ticket.id().to_string();
                     let there = fake.set(|disk| disk.bytes.windows(id.len()).rev().any(|w| w == id.as_bytes()));
@@ -227,7 +234,7 @@ fn waiters_are_many_on_one_batch() {
     let journal = start(&fake, |_| ());
     fake.set(|disk| disk.held = true);
     let tickets: Vec<Ticket> = (0..50)
-        .map(|_| journal.record(text(), statement_event()).expect("available").1)
+        .map(|_| journal.record(text(), &statement_event()).expect("available").1)
         .collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -256,23 +263,23 @@ fn a_full_disk_at_any_byte_refuses_keeps_whole_records_and_recovers() {
     let whole = {
         let fake = Fake::new();
         let journal = start(&fake, |_| ());
-        let (_, ticket) = journal.record(text(), statement_event()).expect("available");
+        let (_, ticket) = journal.record(text(), &statement_event()).expect("available");
         wait(journal.written(ticket)).expect("written");
         fake.set(|disk| disk.bytes.len())
     };
     for room in (0..whole).step_by(41).chain([whole - 1]) {
         let fake = Fake::new();
         let journal = start(&fake, |_| ());
-        let (_, first) = journal.record(text(), statement_event()).expect("available");
+        let (_, first) = journal.record(text(), &statement_event()).expect("available");
         wait(journal.written(first)).expect("written");
         fake.set(|disk| disk.room = whole + room);
         let (_, second) = journal
-            .record(text(), statement_event())
+            .record(text(), &statement_event())
             .expect("not known to fail yet");
         assert_eq!(wait(journal.written(second)), Err(AuditUnavailable));
         assert_eq!(wait(journal.written(first)), Ok(()), "what is written stays written");
         assert!(!journal.is_available());
-        assert!(journal.record(text(), statement_event()).is_err(), "refused at once");
+        assert!(journal.record(text(), &statement_event()).is_err(), "refused at once");
         assert!(journal.prepare(text()).is_err());
         assert_eq!(Recorded::refusal().text(), Verified::refusal().text());
         let note = journal.note(completed(first));
@@ -285,7 +292,7 @@ fn a_full_disk_at_any_byte_refuses_keeps_whole_records_and_recovers() {
         fake.set(|disk| disk.room = usize::MAX);
         until("available again", || journal.is_available());
         assert!(journal.prepare(text()).is_ok());
-        let (_, third) = journal.record(text(), statement_event()).expect("available");
+        let (_, third) = journal.record(text(), &statement_event()).expect("available");
         assert_eq!(wait(journal.written(third)), Ok(()));
         assert_eq!(
             wait(journal.written(second)),
@@ -313,7 +320,7 @@ fn what_is_not_on_disk_is_not_written_even_if_it_is_in_the_file() {
             disk.cut_fails = cut_fails;
         });
         let (_, ticket) = journal
-            .record(text(), statement_event())
+            .record(text(), &statement_event())
             .expect("not known to fail yet");
         assert_eq!(wait(journal.written(ticket)), Err(AuditUnavailable));
         fake.set(|disk| {
@@ -332,7 +339,7 @@ fn a_journal_that_cannot_be_written_ends_all_the_same() {
     fake.set(|disk| disk.room = 0);
     let journal = start(&fake, |config| config.retry = Duration::from_secs(3600));
     let (_, ticket) = journal
-        .record(text(), statement_event())
+        .record(text(), &statement_event())
         .expect("not known to fail yet");
     assert_eq!(wait(journal.written(ticket)), Err(AuditUnavailable));
     journal.close();
@@ -346,7 +353,7 @@ fn a_queue_that_is_full_refuses_statements_before_notes_and_tells_of_it() {
     fake.set(|disk| disk.held = true);
     let mut tickets = Vec::new();
     // The writer may have taken some before it was held up.
-    while let Ok((_, ticket)) = journal.record(text(), statement_event()) {
+    while let Ok((_, ticket)) = journal.record(text(), &statement_event()) {
         tickets.push(ticket);
         assert!(tickets.len() < 100, "bounded");
     }
@@ -361,17 +368,21 @@ fn a_queue_that_is_full_refuses_statements_before_notes_and_tells_of_it() {
         .filter(|&note| wait(journal.written(note)).is_err())
         .count();
     assert!(lost > 0);
-    let (_, ticket) = journal.record(text(), statement_event()).expect("room again");
+    let (_, ticket) = journal.record(text(), &statement_event()).expect("room again");
     assert_eq!(wait(journal.written(ticket)), Ok(()));
     journal.close();
-    let overflow = fake
+    let told: Vec<_> = fake
         .events()
         .into_iter()
-        .find(|event| event["event"] == "recovered")
-        .expect("told");
-    assert_eq!(overflow["cause"], "overflow");
-    assert_eq!(overflow["lost"], lost);
-    assert_eq!(overflow["refused"], 1);
+        .filter(|e| e["event"] == "recovered")
+        .collect();
+    assert!(told.iter().all(|event| event["cause"] == "overflow"));
+    let sum = |key: &str| {
+        told.iter()
+            .map(|event| event[key].as_u64().expect("a number"))
+            .sum::<u64>()
+    };
+    assert_eq!((sum("lost"), sum("refused")), (lost as u64, 1));
 }
 
 #[test]
@@ -380,10 +391,10 @@ fn a_writer_that_panics_leaves_nobody_waiting() {
     fake.set(|disk| disk.panics = true);
     let journal = start(&fake, |_| ());
     let (_, ticket) = journal
-        .record(text(), statement_event())
+        .record(text(), &statement_event())
         .expect("not known to fail yet");
     assert_eq!(wait(journal.written(ticket)), Err(AuditUnavailable));
-    until("closed", || journal.record(text(), statement_event()).is_err());
+    until("closed", || journal.record(text(), &statement_event()).is_err());
     assert_eq!(wait(journal.written(journal.note(Event::Stop))), Err(AuditUnavailable));
     journal.close();
 }
@@ -406,7 +417,7 @@ fn a_follower_sees_what_is_written_in_order_and_the_end() {
     let journal = start(&fake, |_| ());
     journal.note(Event::Start { version: "1" });
     let mut follower = journal.follow();
-    let (_, ticket) = journal.record(text(), statement_event()).expect("available");
+    let (_, ticket) = journal.record(text(), &statement_event()).expect("available");
     wait(journal.written(ticket)).expect("written");
     journal.close();
     let mut seen = Vec::new();
@@ -439,4 +450,120 @@ fn a_follower_that_sleeps_holds_up_nobody_and_learns_what_it_missed() {
     };
     assert_eq!(missed, extra as u64 + 1);
     assert_eq!(follower.blocking_recv().expect("the rest").seq, missed + 1);
+}
+
+#[test]
+fn whoever_waits_writes_and_the_watermark_is_right_for_each() {
+    let fake = Fake::new();
+    let journal = start(&fake, |config| config.durability = Durability::System);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for i in 0..200 {
+                    let (_, ticket) = journal.record(text(), &statement_event()).expect("available");
+                    if i % 2 == 0 {
+                        journal.help();
+                    }
+                    wait(journal.written(ticket)).expect("written");
+                    let id = ticket.id().to_string();
+                    let there = fake.set(|disk| disk.bytes.windows(id.len()).rev().any(|w| w == id.as_bytes()));
+                    assert!(there, "written before it is said to be");
+                    journal.note(completed(ticket));
+                }
+            });
+        }
+    });
+    journal.close();
+    assert_eq!(fake.lines().len(), 8 * 200 * 2 + 1);
+    assert_eq!(fake.set(|disk| disk.syncs), 0);
+}
+
+#[test]
+fn a_failure_in_place_refuses_keeps_whole_records_and_recovers() {
+    let fake = Fake::new();
+    let journal = start(&fake, |config| config.durability = Durability::System);
+    let (_, first) = journal.record(text(), &statement_event()).expect("available");
+    assert_eq!(wait(journal.written(first)), Ok(()));
+    fake.set(|disk| disk.room = disk.bytes.len() + 100);
+    let (_, second) = journal
+        .record(text(), &statement_event())
+        .expect("not known to fail yet");
+    assert_eq!(wait(journal.written(second)), Err(AuditUnavailable));
+    assert!(journal.record(text(), &statement_event()).is_err(), "refused at once");
+    journal.note(completed(first));
+    fake.set(|disk| disk.room = usize::MAX);
+    until("available again", || journal.is_available());
+    let (_, third) = journal.record(text(), &statement_event()).expect("available");
+    assert_eq!(wait(journal.written(third)), Ok(()));
+    journal.close();
+    assert_eq!(
+        fake.names(),
+        ["statement", "recovered", "completed", "statement", "stop"]
+    );
+}
+
+#[test]
+fn nobody_waits_for_a_write_that_hangs_and_it_recovers_by_itself() {
+    for durability in [Durability::Disk, Durability::System] {
+        let fake = Fake::new();
+        let journal = start(&fake, |config| {
+            config.durability = durability;
+            config.patience = Duration::from_millis(20);
+        });
+        fake.set(|disk| disk.held = true);
+        let (_, first) = journal
+            .record(text(), &statement_event())
+            .expect("not known to hang yet");
+        std::thread::scope(|scope| {
+            // In place, whoever waits is who hangs; another sees to it that nobody else does.
+            let waits = scope.spawn(|| wait(journal.written(first)));
+            until("given up", || !journal.is_available());
+            assert!(journal.record(text(), &statement_event()).is_err(), "refused at once");
+            let note = journal.note(completed(first));
+            assert_eq!(wait(journal.written(note)), Err(AuditUnavailable), "nobody waits");
+            fake.set(|disk| disk.held = false);
+            assert_eq!(
+                waits.join().expect("no panic"),
+                Err(AuditUnavailable),
+                "what failed stays so"
+            );
+        });
+        until("available again", || journal.is_available());
+        let (_, second) = journal.record(text(), &statement_event()).expect("available");
+        assert_eq!(wait(journal.written(second)), Ok(()));
+        journal.close();
+        let names = fake.names();
+        assert_eq!(names.iter().filter(|name| *name == "completed").count(), 1, "{names:?}");
+        let told = fake.events().into_iter().find(|event| event["cause"] == "overflow");
+        assert_eq!(told.expect("told")["refused"], 1);
+    }
+}
+
+#[test]
+fn checkpoints_come_by_number_by_time_and_at_the_end() {
+    let by = |records, after| {
+        let fake = Fake::new();
+        let journal = start(&fake, |config| {
+            config.signer = Some(Signer::from_seed(&[7; 32]));
+            config.checkpoint_records = records;
+            config.checkpoint_after = after;
+        });
+        for _ in 0..10 {
+            let (_, ticket) = journal.record(text(), &statement_event()).expect("available");
+            wait(journal.written(ticket)).expect("written");
+        }
+        (fake, journal)
+    };
+    let (fake, journal) = by(3, Duration::MAX);
+    journal.close();
+    let names = fake.names();
+    let at: Vec<usize> = (0..names.len()).filter(|&i| names[i] == "checkpoint").collect();
+    assert_eq!(at, [3, 7, 11, 14]);
+    let (fake, journal) = by(u64::MAX, Duration::from_millis(1));
+    until("a checkpoint over all", || {
+        fake.names().last().is_some_and(|name| name == "checkpoint")
+    });
+    let before = fake.names().len();
+    journal.close();
+    assert_eq!(fake.names()[before..], ["stop", "checkpoint"]);
 }

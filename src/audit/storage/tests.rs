@@ -67,7 +67,7 @@ fn try_journal(folder: &Folder, rotate_bytes: u64) -> io::Result<Journal> {
 pub(crate) fn record(journal: &Journal, how_many: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
     for _ in 0..how_many {
-        let (_, ticket) = journal.refuse(statement_event()).expect("available");
+        let (_, ticket) = journal.refuse(&statement_event()).expect("available");
         runtime.block_on(journal.written(ticket)).expect("written");
     }
 }
@@ -237,9 +237,9 @@ fn a_file_that_somebody_else_writes_stops_statements_until_it_is_moved_away() {
     ] {
         meddle(&folder.file()).expect("meddled");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
-        let (_, ticket) = journal.refuse(statement_event()).expect("not known to fail yet");
+        let (_, ticket) = journal.refuse(&statement_event()).expect("not known to fail yet");
         assert!(runtime.block_on(journal.written(ticket)).is_err());
-        assert!(journal.refuse(statement_event()).is_err());
+        assert!(journal.refuse(&statement_event()).is_err());
         std::fs::rename(folder.file(), folder.0.join("evidence")).expect("moved");
         while !journal.is_available() {
             std::thread::yield_now();
@@ -276,4 +276,61 @@ fn a_known_head_shows_a_cut_tail_and_a_rewritten_chain() {
     drop(second);
     assert_eq!(folder.verify().faults, 0, "a chain alone does not show it");
     assert!(matches!(known(head), Known::Rewritten(_)));
+}
+
+#[test]
+fn old_files_are_followed_by_others_and_closed_ones_compressed() {
+    let folder = Folder::new();
+    let open = |compress| {
+        let mut config = JournalConfig::new(folder.file());
+        config.rotate_after = Some(Duration::from_millis(1));
+        config.compress = compress;
+        config.signer = Some(crate::audit::checkpoint::Signer::from_seed(&[7; 32]));
+        Journal::open(config).expect("opens")
+    };
+    // What one run left uncompressed, the next compresses.
+    for compress in [false, true] {
+        let journal = open(compress);
+        for _ in 0..3 {
+            record(&journal, 1);
+            let files = files::rotated(&folder.file()).expect("folder").len();
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while files::rotated(&folder.file()).expect("folder").len() == files {
+                journal.note(Event::Stop);
+                assert!(Instant::now() < deadline, "never another file");
+                std::thread::yield_now();
+            }
+        }
+        journal.close();
+    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while files::rotated(&folder.file())
+        .expect("folder")
+        .iter()
+        .any(|file| !file.compressed)
+    {
+        assert!(Instant::now() < deadline, "never compressed");
+        std::thread::yield_now();
+    }
+    let all = reader::with_rotated(&[folder.file()]).expect("folder");
+    assert!(all.len() > 6, "{all:?}");
+    let summary = reader::verify(&all, &[], |finding| panic!("{finding:?}")).expect("readable");
+    assert_eq!(summary.first_seq, Some(1));
+    // Each closed file ends with a checkpoint.
+    for path in all.iter().filter(|path| path.extension().is_some_and(|e| e == "gz")) {
+        let mut last = String::new();
+        for line in io::BufRead::lines(files::open(path).expect("file")) {
+            last = line.expect("decodes");
+        }
+        assert!(crate::audit::checkpoint::Checkpoint::is_one(last.as_bytes()), "{last}");
+    }
+    // The chain goes on from a compressed file where the newest was lost between two steps.
+    std::fs::remove_file(folder.file()).expect("file");
+    let before = files::rotated(&folder.file()).expect("folder");
+    let journal = journal(&folder, u64::MAX);
+    record(&journal, 1);
+    journal.close();
+    assert!(!before.is_empty());
+    let all = reader::with_rotated(&[folder.file()]).expect("folder");
+    reader::verify(&all, &[], |finding| panic!("{finding:?}")).expect("readable");
 }

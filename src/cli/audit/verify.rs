@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde_json::json;
 
 use crate::audit::chain::{Digest, Fault, Head};
-use crate::audit::reader::{self, Finding, Known, Summary};
+use crate::audit::checkpoint::{Checkpoint, PublicKey};
+use crate::audit::reader::{self, Expected, Finding, Known, Summary};
 use crate::cli::Exit;
 use crate::cli::output::{self, Format};
 
@@ -22,6 +23,12 @@ pub(super) struct Args {
     /// A record's number and hash as an earlier run printed it, kept where the audit's writer cannot reach it
     #[arg(long = "head", value_name = "SEQ:HASH")]
     heads: Vec<KnownHead>,
+    /// The public key that signed the checkpoints, PEM, as `pgpurpose audit key` printed it
+    #[arg(long, env = "PGPURPOSE_AUDIT_PUBLIC_KEY", value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Checkpoints that were sent elsewhere, one a line: each must be signed, and what it covers be there
+    #[arg(long = "checkpoints", value_name = "FILE")]
+    checkpoints: Vec<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text, env = "PGPURPOSE_FORMAT")]
     format: Format,
@@ -45,12 +52,18 @@ impl FromStr for KnownHead {
 }
 
 pub(super) fn run(args: &Args) -> Exit {
-    let known: Vec<Head> = args.heads.iter().map(|known| known.0).collect();
+    let expected = match expected(args) {
+        Ok(expected) => expected,
+        Err(error) => {
+            output::complain(&error);
+            return Exit::Usage;
+        }
+    };
     let mut findings = Vec::new();
     let mut printed = 0;
     let files = reader::with_rotated(&args.files);
     let summary = files.and_then(|files| {
-        reader::verify(&files, &known, |finding| {
+        reader::verify_against(&files, &expected, |finding| {
             printed += 1;
             if printed > MOST_PRINTED {
                 return;
@@ -73,6 +86,32 @@ pub(super) fn run(args: &Args) -> Exit {
         Format::Json => output::json(&to_json(&summary, &findings)),
     });
     if summary.holds() { Exit::Fine } else { Exit::Findings }
+}
+
+/// What is known from elsewhere.
+fn expected(args: &Args) -> Result<Expected, String> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    };
+    let key = match &args.key {
+        Some(path) => {
+            let key = PublicKey::from_pem(&read(path)?);
+            Some(key.ok_or_else(|| format!("{} is no public Ed25519 key in PEM", path.display()))?)
+        }
+        None => None,
+    };
+    let mut heads: Vec<Head> = args.heads.iter().map(|known| known.0).collect();
+    for path in &args.checkpoints {
+        for (index, line) in read(path)?.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
+            let sound = Checkpoint::read(line.as_bytes()).filter(|c| c.is_signed(key.as_ref()));
+            let checkpoint = sound.ok_or_else(|| {
+                let place = format!("{}:{}", path.display(), index + 1);
+                format!("{place}: no checkpoint, or not one of the expected key")
+            })?;
+            heads.push(checkpoint.head);
+        }
+    }
+    Ok(Expected { heads, key })
 }
 
 fn line(finding: &Finding) -> String {
@@ -101,6 +140,7 @@ fn text(summary: &Summary) -> String {
     if first > 1 {
         lines.push(format!("records before {first} are not in these files"));
     }
+    lines.extend(signed(summary));
     if !summary.holds() {
         return lines.join("\n");
     }
@@ -111,6 +151,28 @@ fn text(summary: &Summary) -> String {
             .to_owned(),
     );
     lines.join("\n")
+}
+
+fn signed(summary: &Summary) -> Option<String> {
+    let last = summary.head.map_or(0, |head| head.seq);
+    Some(match (&summary.signed, &summary.key) {
+        (Some(signed), Some(key)) => {
+            // The last checkpoint is itself a record.
+            let behind = last.saturating_sub(signed.seq + 1);
+            let whose = match summary.key_given {
+                true => "the given key",
+                false => "a key that was not given: compare it",
+            };
+            let checkpoints = counted(summary.checkpoints, "checkpoint");
+            format!(
+                "{checkpoints}, the last over record {}, {} after it; signed with {whose}\nkey {key}",
+                signed.seq,
+                counted(behind, "record")
+            )
+        }
+        _ if summary.key_given => "not signed: there is no checkpoint of the given key".to_owned(),
+        _ => return None,
+    })
 }
 
 fn known_text(head: Head, state: Known) -> String {
@@ -158,6 +220,9 @@ fn to_json(summary: &Summary, findings: &[Finding]) -> serde_json::Value {
         "records": summary.records,
         "first_seq": summary.first_seq,
         "head": summary.head.map(|head| json!({"seq": head.seq, "hash": head.hash.to_string()})),
+        "checkpoints": summary.checkpoints,
+        "signed": summary.signed.map(|head| json!({"seq": head.seq, "hash": head.hash.to_string()})),
+        "key": summary.key,
         "known": known.collect::<Vec<_>>(),
         "faults_total": summary.faults,
         "faults": faults.collect::<Vec<_>>(),
@@ -172,6 +237,7 @@ const fn kind(fault: &Fault) -> &'static str {
         Fault::OutOfOrder { .. } => "out_of_order",
         Fault::DoesNotFollow { .. } => "replaced",
         Fault::FalseStart { .. } => "false_start",
+        Fault::Forged { .. } => "forged",
         Fault::Torn { .. } => "torn",
         Fault::Undecodable => "undecodable",
         Fault::TooLong => "too_long",

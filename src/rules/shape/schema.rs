@@ -9,7 +9,7 @@ use super::keys::{self, MaskShape};
 use super::{Form, Key, Mapping, Shape};
 
 /// All mappings that have a definition of their own.
-const MAPPINGS: [&Mapping; 25] = [
+const MAPPINGS: [&Mapping; 24] = [
     &keys::PURPOSE,
     &keys::BREAK_GLASS,
     &keys::RECIPIENT,
@@ -34,7 +34,6 @@ const MAPPINGS: [&Mapping; 25] = [
     &keys::DATE_SHIFT,
     &keys::IP_PREFIX,
     &keys::JSON,
-    &keys::FILE,
 ];
 
 /// The JSON Schema (draft 7, which editors know best) of a rules file.
@@ -45,27 +44,32 @@ pub fn json_schema() -> Value {
     }
     definitions.insert("mask".to_owned(), mask());
     definitions.insert("release_form".to_owned(), release_form());
-    json!({
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Rules of pgpurpose",
-        // An empty file says nothing, and is none the worse for it.
-        "anyOf": [{"type": "null"}, reference(&name(&keys::FILE))],
-        "definitions": definitions,
-    })
+    let mut schema = whole(&keys::FILE, "Rules of pgpurpose", definitions);
+    // An empty file says nothing, and is none the worse for it.
+    if let Some(kind) = schema.get_mut("type") {
+        *kind = json!(["object", "null"]);
+    }
+    schema
+}
+
+/// The schema of a whole file. Its keys stand at the top, so that editors point at the one that is wrong.
+fn whole(mapping: &Mapping, title: &str, definitions: Map<String, Value>) -> Value {
+    let mut schema = of_mapping(mapping);
+    if let Some(fields) = schema.as_object_mut() {
+        fields.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
+        fields.insert("title".to_owned(), json!(title));
+        fields.insert("definitions".to_owned(), Value::Object(definitions));
+    }
+    schema
 }
 
 /// The JSON Schema of a file of cases, `*.test.yaml`.
 pub fn cases_schema() -> Value {
     let mut definitions = Map::new();
-    for mapping in [&cases::CASE, &cases::GIVEN, &cases::THEN, &cases::TEST_FILE] {
+    for mapping in [&cases::CASE, &cases::GIVEN, &cases::THEN] {
         definitions.insert(name(mapping), of_mapping(mapping));
     }
-    json!({
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Cases of pgpurpose rules",
-        "allOf": [reference(&name(&cases::TEST_FILE))],
-        "definitions": definitions,
-    })
+    whole(&cases::TEST_FILE, "Cases of pgpurpose rules", definitions)
 }
 
 fn name(mapping: &Mapping) -> String {

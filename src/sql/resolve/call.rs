@@ -30,6 +30,10 @@ impl Resolver<'_> {
             let window = self.window(over, place.scope, place)?;
             all.sources.extend(window.sources);
         }
+        // What goes where any session sees it, whatever its purpose.
+        if let [.., "setval" | "pg_notify"] = parts(&call.funcname).as_slice() {
+            self.out.outflows.extend(all.sources.iter().copied());
+        }
         let type_oid = match callee.result {
             super::names::CallResult::Scalar(oid) => Some(oid),
             super::names::CallResult::Columns(_) | super::names::CallResult::Unknown => None,

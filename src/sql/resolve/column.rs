@@ -81,20 +81,13 @@ impl Resolver<'_> {
                 }
                 continue;
             }
-            let target = found.iter().any(|f| f.target);
+            let target = found.iter().any(|f| f.target.is_some());
             if open.is_some() && target {
                 let message = format!("whether \"{name}\" is a column of the written table cannot be told");
                 return Err(Problem::refuse(Code::NotUnderstood, message, at).hint("qualify the column's name"));
             }
-            if let [
-                Found {
-                    system: Some(oid),
-                    target,
-                    ..
-                },
-            ] = found.as_slice()
-            {
-                return self.system_column(*oid, name, *target, at);
+            if let [Found { system: Some(oid), .. }] = found.as_slice() {
+                return self.system_column(*oid, name, at);
             }
             if target {
                 self.target_reference(&found, 1, place, at)?;
@@ -157,7 +150,7 @@ impl Resolver<'_> {
                 system: None,
                 target: item.target,
             }];
-            if item.target {
+            if item.target.is_some() {
                 self.target_reference(&found, parts, place, at)?;
             }
             return Ok(self.found(&found, Sources::new(), place.position));
@@ -165,7 +158,7 @@ impl Resolver<'_> {
         if let Some(oid) = item.relation
             && SYSTEM_COLUMNS.contains(&name)
         {
-            return self.system_column(oid, name, item.target, at);
+            return self.system_column(oid, name, at);
         }
         if item.open {
             self.field_selection(name, at)?;
@@ -183,7 +176,7 @@ impl Resolver<'_> {
         ))
     }
 
-    pub(super) fn system_column(&mut self, oid: Oid, name: &str, _target: bool, at: Option<usize>) -> Result<Value> {
+    pub(super) fn system_column(&mut self, oid: Oid, name: &str, at: Option<usize>) -> Result<Value> {
         self.out.system_columns.push((oid, name.to_owned(), at.unwrap_or(0)));
         Ok(Value {
             total: true,
@@ -198,12 +191,14 @@ impl Resolver<'_> {
         place: Place<'_>,
         at: Option<usize>,
     ) -> Result<()> {
-        let column = match found {
+        let (column, target) = match found {
             [
                 Found {
-                    column, target: true, ..
+                    column,
+                    target: Some(target),
+                    ..
                 },
-            ] => column,
+            ] => (column, *target),
             _ => return Err(Problem::postgres("42702", "column reference is ambiguous", at)),
         };
         let (Some(location), Some(base)) = (at, column.sources.iter().next()) else {
@@ -218,8 +213,9 @@ impl Resolver<'_> {
             Returning::Inside | Returning::Whole => Some(column.name.clone()),
         };
         let whole = place.returning == Returning::Whole;
-        let nearer = nearer_names(place.scope, |item| item.target);
+        let nearer = nearer_names(place.scope, |item| item.target == Some(target));
         let new = TargetReference {
+            target,
             location,
             parts,
             column: base.column,
@@ -237,7 +233,7 @@ impl Resolver<'_> {
     pub(super) fn whole_rows(&mut self, items: &[Item], place: Place<'_>, at: Option<usize>) -> Result<Value> {
         let mut sources = Sources::new();
         for item in items {
-            if item.target {
+            if item.target.is_some() {
                 let message = "the whole row of a written table cannot be used";
                 return Err(Problem::refuse(Code::NotUnderstood, message, at).hint("name the columns"));
             }
@@ -355,7 +351,7 @@ pub(super) struct Found {
     /// The use of the relation whose column it is.
     use_index: Option<usize>,
     system: Option<Oid>,
-    target: bool,
+    target: Option<usize>,
 }
 
 fn matches_at(level: &Scope<'_>, name: &str) -> Vec<Found> {
@@ -371,7 +367,7 @@ fn matches_at(level: &Scope<'_>, name: &str) -> Vec<Found> {
                 column: merged.column.clone(),
                 use_index: None,
                 system: None,
-                target: false,
+                target: None,
             });
             hidden.push(merged.hides.clone());
         }

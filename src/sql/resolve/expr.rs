@@ -30,6 +30,11 @@ pub(super) struct Value {
 }
 
 impl Value {
+    /// A literal or parameter of no type of its own.
+    pub(super) fn takes_type(&self) -> bool {
+        self.constant && self.type_oid.is_none()
+    }
+
     /// One of several values of which one is taken: where their types differ, it is cast.
     fn join_arm(&mut self, arm: Self) {
         let alike = arm.constant || self.type_oid.is_none() || arm.type_oid == self.type_oid;
@@ -123,7 +128,7 @@ impl Resolver<'_> {
         self.known_to_server(tree)?;
         match tree {
             Tree::ColumnRef(c) => self.column(c, place),
-            Tree::ParamRef(_) => Ok(Value::constant(None)),
+            Tree::ParamRef(p) => Ok(Value::constant(self.parameters.declared(p.number))),
             Tree::AConst(c) => Ok(Value::constant(match c.val {
                 Some(pb::a_const::Val::Ival(_)) => Some(INT4),
                 Some(pb::a_const::Val::Boolval(_)) => Some(BOOL),
@@ -298,7 +303,11 @@ impl Resolver<'_> {
             | Tree::TransactionStmt(_)
             | Tree::DiscardStmt(_)
             | Tree::ConstraintsSetStmt(_)
-            | Tree::UnlistenStmt(_) => Err(Problem::refuse(
+            | Tree::UnlistenStmt(_)
+            | Tree::ListenStmt(_)
+            | Tree::NotifyStmt(_)
+            | Tree::LockStmt(_)
+            | Tree::CreateTableAsStmt(_) => Err(Problem::refuse(
                 Code::NotUnderstood,
                 "this expression is not understood",
                 None,
@@ -370,9 +379,7 @@ impl Resolver<'_> {
                 Kind::AexprBetween | Kind::AexprNotBetween | Kind::AexprBetweenSym | Kind::AexprNotBetweenSym => {
                     self.total_list("<=", &left, e.rexpr.as_deref())
                 }
-                Kind::AexprOpAny | Kind::AexprOpAll => {
-                    right.constant && self.total_operator(&name, &left, &Value::constant(None))
-                }
+                Kind::AexprOpAny | Kind::AexprOpAll => self.total_any(&name, &left, &right),
                 Kind::AexprLike | Kind::AexprIlike => self.is_text(&left) && like_pattern_is_total(e.rexpr.as_deref()),
                 Kind::AexprNullif | Kind::AexprSimilar | Kind::Undefined => false,
             };
@@ -395,15 +402,22 @@ impl Resolver<'_> {
             None => None,
         };
         let same = target.is_some() && target == value.type_oid;
-        // Any built-in scalar prints as text without fail. A literal is cast before any row is seen; a
-        // parameter or a cast of a cast may be cast once for each row.
-        let literal = matches!(cast.arg.as_deref().map(Tree::of), Some(Ok(Tree::AConst(_))));
+        // Any built-in scalar prints as text without fail. A literal is cast before any row is seen, and so
+        // is a parameter that takes its type from the cast; any other cast may be made for each row.
+        let cast_once = match cast.arg.as_deref().map(Tree::of) {
+            Some(Ok(Tree::AConst(_))) => true,
+            Some(Ok(Tree::ParamRef(p))) => {
+                let bare = cast.type_name.as_ref().is_some_and(|t| t.typmods.is_empty());
+                bare && target.is_some_and(|t| self.parameters.takes_type_of_cast(p.number, t))
+            }
+            _ => false, // looks at rows, perhaps
+        };
         let prints = target == Some(TEXT)
             && value
                 .type_oid
                 .and_then(|t| self.env.catalog.type_by_oid(t))
                 .is_some_and(|t| t.name.schema == "pg_catalog" && matches!(t.category, 'B' | 'D' | 'N' | 'S' | 'T'));
-        let total = value.total && (literal || same || prints);
+        let total = value.total && (cast_once || same || prints);
         Ok(Value {
             type_oid: target,
             total,

@@ -101,6 +101,7 @@ impl Resolver<'_> {
             sampled,
             usage,
             conjuncts: Vec::new(),
+            joins: Vec::new(),
         });
         Ok(self.out.relations.len() - 1)
     }
@@ -168,6 +169,8 @@ impl Resolver<'_> {
             view_depth: self.view_depth + 1,
             steps: self.steps,
             met: super::group::Met::new(),
+            into_allowed: false,
+            parameters: super::parameter::Parameters::default(),
         };
         let outputs = resolver.select(select, &Scope::default(), None).map_err(|p| Problem {
             message: format!("view {}: {}", relation.name, p.message),

@@ -7,11 +7,14 @@
 
 mod call;
 mod column;
+mod definition;
 mod expr;
 mod figure;
 mod from;
 mod group;
+mod merge;
 mod names;
+mod parameter;
 mod query;
 mod scope;
 mod total;
@@ -46,6 +49,8 @@ pub enum Use {
     Target(Verb),
     /// COPY relation TO.
     CopyOut,
+    /// LOCK.
+    Lock,
 }
 
 /// A relation at one place of the text.
@@ -72,6 +77,8 @@ pub struct RelationUse {
     /// WHERE conjuncts of its own query level that compare one of its columns with a constant or
     /// parameter: may be copied inside a fence.
     pub conjuncts: Vec<Conjunct>,
+    /// Of a target: conjuncts that compare one of its columns with a column of another relation.
+    pub joins: Vec<JoinConjunct>,
 }
 
 /// `column operator value`, total and strict.
@@ -85,9 +92,24 @@ pub struct Conjunct {
     pub value: usize,
 }
 
+/// `column operator other`, total and strict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinConjunct {
+    /// The column's number.
+    pub column: i16,
+    /// The operator's name, the column on its left.
+    pub operator: String,
+    /// Byte offset of the other column's reference.
+    pub other: usize,
+    /// How many dotted parts that has.
+    pub parts: usize,
+}
+
 /// A reference to a column of a write's target, to be replaced by its released form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetReference {
+    /// Of which target: its place among the relations.
+    pub target: usize,
     /// `ColumnRef.location`
     pub location: usize,
     /// How many dotted parts it has in the text.
@@ -105,12 +127,16 @@ pub struct TargetReference {
 /// `RETURNING *` or `target.*` of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetStar {
+    /// Of which target: its place among the relations.
+    pub target: usize,
     /// `ColumnRef.location`
     pub location: usize,
     /// How many dotted parts it has in the text, the star included.
     pub parts: usize,
-    /// Further relations are in scope, whose columns a bare star would give too.
-    pub with_others: bool,
+    /// What it gives the columns of, in order: the target (none), and other relations by name.
+    pub items: Vec<Option<String>>,
+    /// Columns of others are merged, or have no name to ask for.
+    pub joined: bool,
 }
 
 /// `schema.table.column` (or longer): its first parts go where the table becomes a sub-select.
@@ -161,12 +187,69 @@ pub enum QualifiedKind {
 /// An assignment of a write: column and what flows into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
+    /// Of which target: its place among the relations.
+    pub target: usize,
     /// The target's column.
     pub column: i16,
     /// Stored columns whose values may flow into it.
     pub sources: Sources,
     /// It is set by UPDATE (or DO UPDATE), rather than inserted.
     pub update: bool,
+}
+
+/// A relation that the statement makes of its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its name; in schema `pg_temp` where it is temporary.
+    pub name: QualifiedName,
+    /// It is the session's own, and ends with it.
+    pub temporary: bool,
+    /// Its columns.
+    pub columns: Vec<OutputColumn>,
+    /// Byte offset of its name.
+    pub location: usize,
+    /// The name as the grammar read it: database, schema, relation; empty where not given.
+    pub written: [String; 3],
+}
+
+/// A relation that the statement writes to, at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its place among the relations.
+    pub relation: usize,
+    /// The kind of write.
+    pub write: WriteKind,
+    /// What it may do to rows.
+    pub verbs: Vec<Verb>,
+    /// ON CONFLICT: which keys tell of a conflict.
+    pub conflict: Option<Arbiter>,
+}
+
+/// The kinds of write, as they differ in where their condition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteKind {
+    /// INSERT, COPY FROM: looks at no stored row but by ON CONFLICT.
+    Insert,
+    /// UPDATE, DELETE: WHERE.
+    Where,
+    /// MERGE: ON, and what its WHEN clauses ask besides.
+    Merge {
+        /// WHEN NOT MATCHED BY SOURCE: meets rows that no condition of ON has met.
+        by_source: bool,
+    },
+}
+
+/// What ON CONFLICT names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arbiter {
+    /// Columns of a key.
+    Columns(Vec<i16>),
+    /// A key by its name.
+    Constraint(String),
+    /// Any key.
+    Any,
+    /// Expressions, or a condition.
+    Expression,
 }
 
 /// What a statement is, with all names resolved.
@@ -196,20 +279,24 @@ pub struct Resolved {
     pub operators: BTreeSet<String>,
     /// System columns used: relation, name, byte offset.
     pub system_columns: Vec<(Oid, String, usize)>,
-    /// What a write stores.
+    /// What is written to.
+    pub targets: Vec<Target>,
+    /// The relation that the statement makes of its rows.
+    pub created: Option<Created>,
+    /// What flows to where no rule is: into a sequence, or to whoever listens.
+    pub outflows: Sources,
+    /// What writes store.
     pub assignments: Vec<Assignment>,
-    /// The write has ON CONFLICT.
-    pub on_conflict: bool,
     /// WHERE CURRENT OF.
     pub current_of: bool,
     /// An expression that may run before a row filter could fail, or its effect be seen.
     pub partial: bool,
     /// Views read through, by oid.
     pub views: BTreeMap<Oid, ViewUse>,
+    /// The types that PREPARE gives its parameters.
+    pub parameter_types: Vec<Oid>,
     /// TABLE commands: byte offset of the relation's name.
     pub table_commands: Vec<usize>,
-    /// The write has a WHERE.
-    pub has_where: bool,
 }
 
 /// A view that was read through.
@@ -313,6 +400,8 @@ pub struct Env<'a> {
     pub search_path: &'a SearchPath,
     /// Whether the rules allow a function that is not built in.
     pub allowed: &'a dyn Fn(&Function) -> bool,
+    /// The types that the Parse message gives its parameters; 0 where it gives none.
+    pub parameters: &'a [Oid],
 }
 
 /// Resolves one statement.
@@ -327,6 +416,8 @@ pub fn resolve(statement: &ParsedStatement, env: Env<'_>) -> Result<Resolved> {
         view_depth: 0,
         steps: 0,
         met: group::Met::new(),
+        into_allowed: false,
+        parameters: parameter::Parameters::of(&statement.node, env.parameters)?,
     };
     resolver.statement(&statement.node)?;
     Ok(resolver.out)
@@ -344,4 +435,8 @@ struct Resolver<'a> {
     steps: usize,
     /// Columns met outside aggregates, at the level at hand and above.
     met: group::Met,
+    /// SELECT INTO may stand at the level at hand.
+    into_allowed: bool,
+    /// The statement's parameters.
+    parameters: parameter::Parameters,
 }

@@ -13,7 +13,7 @@ use super::expr::{Place, Returning, Value};
 use super::figure::column_name;
 use super::group::Met;
 use super::scope::{Cte, Item, Scope, Sources};
-use super::{Conjunct, OutputColumn, Problem, Resolver, Result};
+use super::{Conjunct, JoinConjunct, OutputColumn, Problem, Resolver, Result};
 
 /// The deepest nesting of queries that is examined.
 const MAX_DEPTH: usize = 64;
@@ -66,8 +66,8 @@ impl Resolver<'_> {
                 None,
             ));
         }
-        if select.into_clause.is_some() {
-            let message = "SELECT INTO creates a table";
+        if select.into_clause.is_some() && !std::mem::take(&mut self.into_allowed) {
+            let message = "SELECT INTO cannot stand here";
             return Err(Problem::refuse(Code::StatementNotAllowed, message, None));
         }
         let mut outer = Scope::below(parent);
@@ -251,7 +251,7 @@ impl Resolver<'_> {
         for item in &items {
             self.meet(item.use_index, item.columns.iter().map(|c| c.name.as_str()));
         }
-        if items.iter().any(|i| i.target) {
+        if items.iter().any(|i| i.target.is_some()) {
             let message = "the columns of a written table must be named in a sub-query";
             return Err(Problem::refuse(
                 Code::NotUnderstood,
@@ -531,20 +531,14 @@ impl Resolver<'_> {
         let value = match Tree::of(e.rexpr.as_deref()?).ok()? {
             Tree::ParamRef(p) => p.location,
             Tree::AConst(c) if is_one_token(c) => c.location,
+            Tree::ColumnRef(other) => {
+                self.join_conjunct(operator, reference, other, scope);
+                self.join_conjunct(mirrored(operator), other, reference, scope);
+                return None;
+            }
             _ => return None,
         };
-        let fields: Vec<&str> = reference.fields.iter().filter_map(string_of).collect();
-        let mut owners = scope.items.iter().filter_map(|item| match fields.as_slice() {
-            [name] => item.columns.iter().find(|c| c.name == *name).map(|c| (item, c)),
-            [relation, name] if item.name == *relation => {
-                item.columns.iter().find(|c| c.name == *name).map(|c| (item, c))
-            }
-            _ => None,
-        });
-        let (item, column) = owners.next()?;
-        if owners.next().is_some() || !scope.merged.is_empty() {
-            return None;
-        }
+        let (item, column) = owner(reference, scope)?;
         let (index, base) = (item.use_index?, column.sources.iter().next()?);
         let total = self.total_with_constant(operator, column);
         let slot = self.out.relations.get_mut(index)?;
@@ -559,6 +553,62 @@ impl Resolver<'_> {
             }
         }
         Some(())
+    }
+
+    /// A comparison of a target's column with a column of another relation.
+    fn join_conjunct(
+        &mut self,
+        operator: &str,
+        reference: &pb::ColumnRef,
+        other: &pb::ColumnRef,
+        scope: &Scope<'_>,
+    ) -> Option<()> {
+        let (item, column) = owner(reference, scope)?;
+        let (other_item, other_column) = owner(other, scope)?;
+        let (target, base) = (item.target?, column.sources.iter().next()?);
+        let value = |column: &OutputColumn| Value {
+            type_oid: column.type_oid,
+            total: true,
+            ..Value::default()
+        };
+        if other_item.target.is_some() || !self.total_operator(operator, &value(column), &value(other_column)) {
+            return None;
+        }
+        let new = JoinConjunct {
+            column: base.column,
+            operator: operator.to_owned(),
+            other: usize::try_from(other.location).ok()?,
+            parts: other.fields.len(),
+        };
+        let slot = self.out.relations.get_mut(target)?;
+        if !slot.joins.contains(&new) {
+            slot.joins.push(new);
+        }
+        Some(())
+    }
+}
+
+/// The item and column of this level that a reference means, where only one can be meant.
+fn owner<'s>(reference: &pb::ColumnRef, scope: &'s Scope<'_>) -> Option<(&'s Item, &'s OutputColumn)> {
+    let fields: Vec<&str> = reference.fields.iter().filter_map(string_of).collect();
+    let mut owners = scope.items.iter().filter_map(|item| match fields.as_slice() {
+        [name] => item.columns.iter().find(|c| c.name == *name).map(|c| (item, c)),
+        [relation, name] if item.name == *relation => item.columns.iter().find(|c| c.name == *name).map(|c| (item, c)),
+        _ => None,
+    });
+    let found = owners.next()?;
+    let alone = owners.next().is_none() && scope.merged.is_empty() && !scope.items.iter().any(|i| i.open);
+    alone.then_some(found)
+}
+
+/// The operator that holds with its sides exchanged.
+fn mirrored(operator: &str) -> &str {
+    match operator {
+        "<" => ">",
+        ">" => "<",
+        "<=" => ">=",
+        ">=" => "<=",
+        other => other,
     }
 }
 

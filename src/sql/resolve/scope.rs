@@ -27,8 +27,8 @@ pub(super) struct Item {
     pub named: Option<Oid>,
     /// Its index among the relations used.
     pub use_index: Option<usize>,
-    /// The target of the write: its references are replaced.
-    pub target: bool,
+    /// A target of a write, by its place among the relations: its references are replaced.
+    pub target: Option<usize>,
     /// Only qualified references reach it (`JOIN … USING (…) AS name`, a join's merged columns).
     pub qualified_only: bool,
 }
@@ -43,7 +43,7 @@ impl Item {
             relation: None,
             named: None,
             use_index: None,
-            target: false,
+            target: None,
             qualified_only: false,
         }
     }

@@ -36,9 +36,9 @@ impl Resolver<'_> {
         let (left_type, right_type) = match (type_name(left), type_name(right)) {
             (Some(l), Some(r)) => (l, r),
             // A literal or parameter takes the other side's type.
-            (Some(l), None) if right.constant => (l, l),
-            (None, Some(r)) if left.constant => (r, r),
-            (None, None) if left.constant && right.constant => return true,
+            (Some(l), None) if right.takes_type() => (l, l),
+            (None, Some(r)) if left.takes_type() => (r, r),
+            (None, None) if left.takes_type() && right.takes_type() => return true,
             _ => return false,
         };
         lists::operator_total(name, left_type, right_type)
@@ -68,11 +68,26 @@ impl Resolver<'_> {
         let Some(Ok(Tree::List(list))) = right.map(Tree::of) else {
             return false;
         };
-        let constants = list
-            .items
-            .iter()
-            .all(|n| matches!(Tree::of(n), Ok(Tree::AConst(_) | Tree::ParamRef(_))));
-        constants && self.total_operator(operator, left, &Value::constant(None))
+        list.items.iter().all(|n| match Tree::of(n) {
+            Ok(Tree::AConst(_)) => self.total_operator(operator, left, &Value::constant(None)),
+            Ok(Tree::ParamRef(p)) => {
+                self.total_operator(operator, left, &Value::constant(self.parameters.declared(p.number)))
+            }
+            _ => false, // looks at rows, perhaps
+        })
+    }
+
+    /// `left operator ANY (array)`, the array a constant or parameter.
+    pub(super) fn total_any(&self, operator: &str, left: &Value, array: &Value) -> bool {
+        let element = array
+            .type_oid
+            .map(|t| self.env.catalog.type_by_oid(t).map(|t| t.element));
+        let element = match element {
+            None => None,
+            Some(Some(element)) if element != 0 => Some(element),
+            Some(_) => return false,
+        };
+        array.constant && self.total_operator(operator, left, &Value::constant(element))
     }
 }
 

@@ -8,27 +8,35 @@ use crate::catalog::{Relation, RelationKind};
 use crate::pipeline::Position;
 use crate::policy::{Code, Verb};
 use crate::sql::grammar::Tree;
-use crate::sql::parsed::string_of;
+use crate::sql::parsed::{into_clause, string_of};
 
 use super::column::base_columns;
 use super::expr::{Place, Returning};
 use super::figure::column_name;
 use super::scope::{Item, Scope, Sources};
-use super::{Assignment, OutputColumn, Problem, Resolver, Result, TargetStar, Use};
+use super::{Assignment, OutputColumn, Problem, Resolver, Result, Target, TargetStar, Use, WriteKind};
 
 impl Resolver<'_> {
     /// The statement at hand, or the query that it carries.
     pub(super) fn statement(&mut self, node: &pb::Node) -> Result<()> {
         match Tree::of(node)? {
-            Tree::SelectStmt(select) => self.top_select(select),
+            Tree::SelectStmt(select) => match into_clause(select) {
+                Some(into) => self.select_into(into, select),
+                None => self.top_select(select),
+            },
             write @ (Tree::InsertStmt(_) | Tree::UpdateStmt(_) | Tree::DeleteStmt(_) | Tree::MergeStmt(_)) => {
                 self.out.outputs = self.write(write, &Scope::default(), Some(Position::Output))?;
                 Ok(())
             }
             Tree::PrepareStmt(prepare) => {
+                let mut types = Vec::new();
                 for argument in &prepare.argtypes {
-                    self.expr(Tree::of(argument)?, Place::new(&Scope::default(), None))?;
+                    if let Tree::TypeName(name) = Tree::of(argument)? {
+                        types.push(self.type_name(name)?.unwrap_or_default());
+                    }
                 }
+                self.out.parameter_types.clone_from(&types);
+                self.parameters.declare(types);
                 self.carried(prepare.query.as_deref())
             }
             Tree::DeclareCursorStmt(declare) => self.carried(declare.query.as_deref()),
@@ -48,6 +56,10 @@ impl Resolver<'_> {
             | Tree::DiscardStmt(_)
             | Tree::ConstraintsSetStmt(_)
             | Tree::UnlistenStmt(_) => Ok(()),
+            Tree::ListenStmt(_) => self.listen(),
+            Tree::NotifyStmt(_) => Ok(()),
+            Tree::LockStmt(lock) => self.lock(lock),
+            Tree::CreateTableAsStmt(create) => self.create_as(create),
             _ => Err(Problem::refuse(
                 Code::NotUnderstood,
                 "this statement is not understood",
@@ -56,7 +68,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn carried(&mut self, query: Option<&pb::Node>) -> Result<()> {
+    pub(super) fn carried(&mut self, query: Option<&pb::Node>) -> Result<()> {
         // A set_config here would take effect at another time than the session could tell.
         self.depth += 1;
         let done = match query {
@@ -93,21 +105,10 @@ impl Resolver<'_> {
 
     /// A write in WITH: its RETURNING columns are a derived table.
     pub(super) fn write_in_with(&mut self, tree: Tree<'_>, scope: &Scope<'_>) -> Result<Vec<OutputColumn>> {
-        let problem = "a write in WITH is not served";
-        match tree {
-            // References to be replaced are noted for one target only; a plain INSERT has none to share.
-            Tree::InsertStmt(_) | Tree::UpdateStmt(_) | Tree::DeleteStmt(_)
-                if !self.out.relations.iter().any(|r| matches!(r.usage, Use::Target(_))) =>
-            {
-                self.depth += 1;
-                let columns = self.write(tree, scope, None);
-                self.depth -= 1;
-                columns
-            }
-            _ => {
-                Err(Problem::refuse(Code::StatementNotAllowed, problem, None).hint("send it as a statement of its own"))
-            }
-        }
+        self.depth += 1;
+        let columns = self.write(tree, scope, None);
+        self.depth -= 1;
+        columns
     }
 
     fn write(&mut self, tree: Tree<'_>, parent: &Scope<'_>, position: Option<Position>) -> Result<Vec<OutputColumn>> {
@@ -115,21 +116,31 @@ impl Resolver<'_> {
             Tree::InsertStmt(insert) => self.insert(insert, parent, position),
             Tree::UpdateStmt(update) => self.update(update, parent, position),
             Tree::DeleteStmt(delete) => self.delete(delete, parent, position),
-            _ => Err(Problem::refuse(Code::StatementNotAllowed, "MERGE is not served", None)
-                .hint("use INSERT, UPDATE and DELETE")),
+            Tree::MergeStmt(merge) => self.merge(merge, parent, position),
+            _ => Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this write is not understood",
+                None,
+            )),
         }
     }
 
     /// The relation written to: a table.
-    fn target(&mut self, range: Option<&pb::RangeVar>, verb: Verb) -> Result<(std::sync::Arc<Relation>, Item)> {
+    pub(super) fn target(
+        &mut self,
+        range: Option<&pb::RangeVar>,
+        write: WriteKind,
+        verbs: &[Verb],
+    ) -> Result<(std::sync::Arc<Relation>, Item)> {
         let Some(range) = range else {
             return Err(Problem::refuse(Code::NotUnderstood, "a write without its table", None));
         };
         let relation = self.relation(range)?;
         let position = usize::try_from(range.location).ok();
-        if self.out.relations.iter().any(|r| matches!(r.usage, Use::Target(_))) {
-            let message = "two writes in one statement are not served";
-            return Err(Problem::refuse(Code::StatementNotAllowed, message, position));
+        if relation.has_rules {
+            let message = format!("{} has rules that would run other statements", relation.name);
+            return Err(Problem::refuse(Code::WriteNotAllowed, message, position)
+                .hint("use triggers instead of rules: what a rule runs cannot be checked"));
         }
         match relation.kind {
             RelationKind::Table | RelationKind::PartitionedTable => {}
@@ -144,14 +155,28 @@ impl Resolver<'_> {
                 return Err(Problem::refuse(Code::WriteNotAllowed, message, position));
             }
         }
+        // Whether the rows of children are met as well.
+        let verb = match write {
+            WriteKind::Insert => Verb::Insert,
+            WriteKind::Where | WriteKind::Merge { .. } => Verb::Update,
+        };
         let index = self.note_relation(&relation, range, Use::Target(verb), false)?;
+        let new = Target {
+            relation: index,
+            write,
+            verbs: verbs.to_vec(),
+            conflict: None,
+        };
+        if !self.out.targets.iter().any(|t| t.relation == index) {
+            self.out.targets.push(new);
+        }
         let name = range.alias.as_ref().map_or(&range.relname, |a| &a.aliasname);
         let item = Item {
             schema: range.alias.is_none().then(|| relation.name.schema.clone()),
             relation: Some(relation.oid),
             named: Some(relation.oid),
             use_index: Some(index),
-            target: true,
+            target: Some(index),
             ..Item::new(name.clone(), base_columns(&relation))
         };
         Ok((relation, item))
@@ -167,7 +192,7 @@ impl Resolver<'_> {
         if let Some(with) = &insert.with_clause {
             self.with_clause(with, &mut outer)?;
         }
-        let (relation, item) = self.target(insert.relation.as_ref(), Verb::Insert)?;
+        let (relation, item) = self.target(insert.relation.as_ref(), WriteKind::Insert, &[Verb::Insert])?;
         let columns = self.inserted_columns(&relation, &insert.cols)?;
         let flows = self.inserted_values(insert.select_stmt.as_deref(), &outer)?;
         // Where the values are not one for one the columns, any may flow into any.
@@ -182,20 +207,19 @@ impl Resolver<'_> {
         let proposed: BTreeMap<i16, Sources> = columns.iter().enumerate().map(|(i, c)| (*c, flow(i))).collect();
         if !flows.is_empty() {
             for (column, sources) in &proposed {
-                self.assign(relation.oid, *column, sources.clone(), false);
+                self.assign(&item, *column, sources.clone(), false);
             }
         }
         let mut scope = Scope::below(&outer);
         scope.items.push(item.clone());
         if let Some(conflict) = &insert.on_conflict_clause {
-            self.out.on_conflict = true;
-            self.on_conflict(conflict, &relation, &proposed, &scope)?;
+            self.on_conflict(conflict, &relation, &item, &proposed, &scope)?;
         }
         self.returning(insert.returning_clause.as_ref(), &scope, position)
     }
 
     /// INSERT's columns: those listed, else all, in order.
-    fn inserted_columns(&self, relation: &Relation, listed: &[pb::Node]) -> Result<Vec<i16>> {
+    pub(super) fn inserted_columns(&self, relation: &Relation, listed: &[pb::Node]) -> Result<Vec<i16>> {
         if listed.is_empty() {
             return Ok(relation.columns.iter().map(|c| c.number).collect());
         }
@@ -234,48 +258,6 @@ impl Resolver<'_> {
         Ok(columns.into_iter().map(|c| c.sources).collect())
     }
 
-    fn on_conflict(
-        &mut self,
-        conflict: &pb::OnConflictClause,
-        relation: &Relation,
-        flows: &BTreeMap<i16, Sources>,
-        scope: &Scope<'_>,
-    ) -> Result<()> {
-        let place = Place::new(scope, Some(Position::Filter));
-        if let Some(infer) = &conflict.infer {
-            for element in &infer.index_elems {
-                let Tree::IndexElem(element) = Tree::of(element)? else {
-                    continue;
-                };
-                if element.name.is_empty() {
-                    self.expr_opt(element.expr.as_deref(), place)?;
-                }
-            }
-            self.expr_opt(infer.where_clause.as_deref(), place)?;
-        }
-        let mut with_excluded = scope.clone();
-        // The row proposed: no stored value of the target, but perhaps one that was read elsewhere.
-        let proposed = relation
-            .columns
-            .iter()
-            .map(|c| OutputColumn {
-                name: c.name.clone(),
-                sources: flows.get(&c.number).cloned().unwrap_or_default(),
-                type_oid: Some(c.type_oid),
-            })
-            .collect();
-        with_excluded.items.push(Item {
-            qualified_only: true,
-            ..Item::new("excluded", proposed)
-        });
-        self.assignments(&conflict.target_list, relation, &with_excluded)?;
-        self.expr_opt(
-            conflict.where_clause.as_deref(),
-            Place::new(&with_excluded, Some(Position::Filter)),
-        )?;
-        Ok(())
-    }
-
     fn update(
         &mut self,
         update: &pb::UpdateStmt,
@@ -286,13 +268,13 @@ impl Resolver<'_> {
         if let Some(with) = &update.with_clause {
             self.with_clause(with, &mut outer)?;
         }
-        let (relation, item) = self.target(update.relation.as_ref(), Verb::Update)?;
+        let (relation, item) = self.target(update.relation.as_ref(), WriteKind::Where, &[Verb::Update])?;
         let mut scope = Scope::below(&outer);
-        scope.items.push(item);
+        scope.items.push(item.clone());
         for from in &update.from_clause {
             self.add_from(Tree::of(from)?, &mut scope)?;
         }
-        self.assignments(&update.target_list, &relation, &scope)?;
+        self.assignments(&update.target_list, &relation, &item, &scope)?;
         self.where_clause(update.where_clause.as_deref(), &scope)?;
         self.returning(update.returning_clause.as_ref(), &scope, position)
     }
@@ -307,7 +289,7 @@ impl Resolver<'_> {
         if let Some(with) = &delete.with_clause {
             self.with_clause(with, &mut outer)?;
         }
-        let (_, item) = self.target(delete.relation.as_ref(), Verb::Delete)?;
+        let (_, item) = self.target(delete.relation.as_ref(), WriteKind::Where, &[Verb::Delete])?;
         let mut scope = Scope::below(&outer);
         scope.items.push(item);
         for using in &delete.using_clause {
@@ -318,7 +300,6 @@ impl Resolver<'_> {
     }
 
     fn where_clause(&mut self, filter: Option<&pb::Node>, scope: &Scope<'_>) -> Result<()> {
-        self.out.has_where = filter.is_some();
         let value = self.expr_opt(filter, Place::new(scope, Some(Position::Filter)))?;
         self.out.partial |= !value.total;
         self.conjuncts(filter, scope);
@@ -326,7 +307,13 @@ impl Resolver<'_> {
     }
 
     /// SET: what flows into each column.
-    fn assignments(&mut self, targets: &[pb::Node], relation: &Relation, scope: &Scope<'_>) -> Result<()> {
+    pub(super) fn assignments(
+        &mut self,
+        targets: &[pb::Node],
+        relation: &Relation,
+        item: &Item,
+        scope: &Scope<'_>,
+    ) -> Result<()> {
         for node in targets {
             let column = self.assigned_column(relation, node)?;
             let Tree::ResTarget(target) = Tree::of(node)? else {
@@ -338,15 +325,19 @@ impl Resolver<'_> {
                 }
             }
             let value = self.expr_opt(target.val.as_deref(), Place::new(scope, Some(Position::Write)))?;
-            self.assign(relation.oid, column, value.sources, true);
+            self.assign(item, column, value.sources, true);
         }
         Ok(())
     }
 
-    fn assign(&mut self, relation: u32, column: i16, sources: Sources, update: bool) {
+    pub(super) fn assign(&mut self, item: &Item, column: i16, sources: Sources, update: bool) {
+        let (Some(relation), Some(target)) = (item.relation, item.target) else {
+            return;
+        };
         let base = super::BaseColumn { relation, column };
         self.out.columns.insert((base, Position::Write));
         self.out.assignments.push(Assignment {
+            target,
             column,
             sources,
             update,
@@ -354,7 +345,7 @@ impl Resolver<'_> {
     }
 
     /// RETURNING: like an output list, but the target's references are replaced one by one.
-    fn returning(
+    pub(super) fn returning(
         &mut self,
         clause: Option<&pb::ReturningClause>,
         scope: &Scope<'_>,
@@ -410,15 +401,18 @@ impl Resolver<'_> {
         position: Option<Position>,
     ) -> Result<Vec<OutputColumn>> {
         let items = self.star_items(reference, scope)?;
-        if items.iter().any(|i| i.target) {
+        for target in items.iter().filter_map(|i| i.target) {
             let Ok(location) = usize::try_from(reference.location) else {
                 return Err(Problem::refuse(Code::NotUnderstood, "a star without a place", None));
             };
             let parts = reference.fields.len();
+            let name = |item: &Item| (item.target != Some(target)).then(|| item.name.clone());
             self.out.target_stars.push(TargetStar {
+                target,
                 location,
                 parts,
-                with_others: items.len() > 1,
+                items: items.iter().map(name).collect(),
+                joined: !scope.merged.is_empty() || items.iter().any(|i| i.name.is_empty()),
             });
         }
         let columns: Vec<OutputColumn> = items.iter().flat_map(|i| i.columns.iter().cloned()).collect();
@@ -436,11 +430,11 @@ impl Resolver<'_> {
             return Err(Problem::refuse(Code::NotUnderstood, "a COPY without its table", None));
         };
         if copy.is_from {
-            let (relation, item) = self.target(Some(range), Verb::Insert)?;
+            let (relation, item) = self.target(Some(range), WriteKind::Insert, &[Verb::Insert])?;
             let listed: Vec<&str> = copy.attlist.iter().filter_map(string_of).collect();
             for column in &relation.columns {
                 if listed.is_empty() || listed.contains(&column.name.as_str()) {
-                    self.assign(relation.oid, column.number, Sources::new(), false);
+                    self.assign(&item, column.number, Sources::new(), false);
                 }
             }
             let mut scope = Scope::default();
