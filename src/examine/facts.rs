@@ -114,6 +114,7 @@ impl Examination<'_> {
             gaps: Vec::new(),
             fields: Vec::new(),
             row_filters: Vec::new(),
+            observed: false,
         }
     }
 

@@ -35,8 +35,10 @@ mod shared;
 mod simple;
 mod startup;
 mod stream;
+mod subject;
 mod subjects;
 mod text;
+mod too_many;
 
 use std::sync::Arc;
 use std::time::Duration;

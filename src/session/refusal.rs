@@ -68,6 +68,7 @@ pub fn unread(outcome: Outcome, code: Option<Code>) -> Facts {
         gaps: Vec::new(),
         fields: Vec::new(),
         row_filters: Vec::new(),
+        observed: false,
     }
 }
 
