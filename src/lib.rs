@@ -14,8 +14,8 @@
 //!
 //! Pure, no I/O and no clock: [`catalog`], [`policy`], [`rules`], [`sql`], [`rewrite`], [`verify`],
 //! joined in [`pipeline`]; [`check`] holds rules against a catalog, [`password`] what proves one. Shell: [`tls`],
-//! [`wire`], [`audit`], [`upstream`], [`downstream`], [`session`], [`pages`], [`cli`]. Arrows go one way, up this list;
-//! `tests/layers.rs` holds them.
+//! [`wire`], [`audit`], [`upstream`], [`downstream`], [`session`], [`pages`], [`admin`], [`cli`]. Arrows go one way, up
+//! this list; `tests/layers.rs` holds them.
 //!
 //! # Invariants
 //!
@@ -33,6 +33,7 @@
 //! one request may see. *classified*: has an entry in `tables`. *protected*: classified, and with a
 //! column above sensitivity none or a population rule. *gap*: what no rule speaks of.
 
+pub mod admin;
 pub mod audit;
 pub mod catalog;
 pub mod check;

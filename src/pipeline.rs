@@ -158,6 +158,10 @@ pub struct Facts {
     pub statement: Option<String>,
     /// Of the statement's shape, 16 hex digits.
     pub fingerprint: Option<String>,
+    /// The rule behind a refusal.
+    pub rule: Option<Place>,
+    /// Tables and columns that no rule speaks of.
+    pub gaps: Vec<String>,
     /// Columns used.
     pub fields: Vec<FieldUse>,
     /// Which kinds of row filter apply.
@@ -212,6 +216,28 @@ pub struct HiddenOrigin {
     pub column: i16,
 }
 
+/// How keys of a type are spelt, so that one key has one hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySpelling {
+    /// `int2`, `int4`, `int8`
+    Integer,
+    /// `uuid`
+    Uuid,
+    /// Any other: as it is written.
+    Text,
+}
+
+/// A data subject that a statement names: its key is compared with a constant or a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectPin {
+    /// What stands before the key in `pgpurpose.subject`: `schema.table:`, or nothing where there is one root.
+    pub prefix: String,
+    /// Which token of the text is the value, from 0.
+    pub token: usize,
+    /// How the key is spelt.
+    pub spelling: KeySpelling,
+}
+
 /// One statement of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedStatement {
@@ -228,6 +254,8 @@ pub struct PlannedStatement {
     /// `max_rows`: past so many rows of its result (of its portal, over all fetches; of a COPY) the session
     /// ends the statement as `too_many_rows`. Where it can, the text carries a LIMIT of one row more.
     pub max_rows: Option<u64>,
+    /// Data subjects that it names.
+    pub subjects: Vec<SubjectPin>,
     /// What PREPARE prepares.
     pub prepares: Option<Prepares>,
 }
@@ -372,6 +400,8 @@ impl Facts {
             code: Some(Code::NotUnderstood),
             statement: None,
             fingerprint: None,
+            rule: None,
+            gaps: Vec::new(),
             fields: Vec::new(),
             row_filters: Vec::new(),
             observed: false,

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module of the crate and the others that it may name.
-const MAY_NAME: [(&str, &[&str]); 18] = [
+const MAY_NAME: [(&str, &[&str]); 19] = [
     ("catalog", &[]),
     ("policy", &["catalog"]),
     ("rules", &["catalog", "policy", "pipeline"]),
@@ -55,8 +55,15 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
         ],
     ),
     (
+        "admin",
+        &[
+            "catalog", "policy", "rules", "sql", "audit", "upstream", "session", "pages",
+        ],
+    ),
+    (
         "cli",
         &[
+            "admin",
             "catalog",
             "policy",
             "rules",

@@ -135,6 +135,32 @@ impl SubjectHash {
     }
 }
 
+impl SubjectHash {
+    /// A key as it is hashed: integers in their shortest form, uuids in PostgreSQL's, all else as it is; what
+    /// stands before the first colon is a root's name.
+    pub fn canonical(subject: &str) -> String {
+        let (root, key) = match subject.split_once(':') {
+            Some((root, key)) => (format!("{root}:"), key),
+            None => (String::new(), subject),
+        };
+        let trimmed = key.trim();
+        if let Ok(number) = trimmed.parse::<i128>() {
+            return format!("{root}{number}");
+        }
+        match Uuid::try_parse(trimmed) {
+            Ok(id) => format!("{root}{id}"),
+            Err(_) => subject.to_owned(),
+        }
+    }
+
+    /// The forms in which a key may have been hashed: its canonical one, and as it was given.
+    pub fn spellings(subject: &str) -> Vec<String> {
+        let mut spellings = vec![Self::canonical(subject), subject.to_owned()];
+        spellings.dedup();
+        spellings
+    }
+}
+
 impl std::fmt::Display for SubjectHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -181,12 +207,16 @@ pub struct StatementEvent<'a> {
     pub declared_via: Option<DeclaredVia>,
     /// `pgpurpose.reason`: the client's words.
     pub reason: Option<&'a str>,
+    /// Somebody was admitted to the purpose: it is one of the rules.
+    pub admitted: bool,
     /// The purpose's legal basis.
     pub legal_basis: Option<LegalBasis>,
     /// The recipient's name; none is the controller itself.
     pub recipient: Option<&'a str>,
     /// The data subject that the request names.
     pub subject: Option<SubjectHash>,
+    /// Data subjects that the statement's conditions name.
+    pub subjects: &'a [SubjectHash],
     /// The event of the statement that opened the cursor or portal which this one reads.
     pub cursor_of: Option<Uuid>,
     /// The trace that it is a part of.
@@ -396,6 +426,10 @@ impl StatementEvent<'_> {
             });
         }
         fields.written(facts);
+        if !self.subjects.is_empty() {
+            let subjects: Vec<String> = self.subjects.iter().map(ToString::to_string).collect();
+            fields.texts("subjects", subjects.iter().map(String::as_str));
+        }
         fields.object("policy", |f| policy(f, self.policy));
         out
     }
@@ -410,11 +444,17 @@ fn rendered(facts: &Facts) -> Box<[u8]> {
     }
     fields.text("outcome", facts.outcome.as_str());
     fields.text_or_null("code", facts.code.map(Code::as_str));
+    if let Some(rule) = &facts.rule {
+        fields.text("rule", &rule.to_string());
+    }
     fields.bounded_or_null("statement", facts.statement.as_deref(), STATEMENT_CHARS);
     fields.text_or_null("fingerprint", facts.fingerprint.as_deref());
     fields.objects("fields", facts.fields.iter().take(MOST_FIELDS), field);
     if let Some(more) = facts.fields.len().checked_sub(MOST_FIELDS + 1) {
         fields.number("fields_left_out", more as u64 + 1);
+    }
+    if !facts.gaps.is_empty() {
+        fields.texts("gaps", facts.gaps.iter().take(MOST_FIELDS).map(String::as_str));
     }
     fields.texts("row_filters", facts.row_filters.iter().copied());
     out.into()

@@ -17,6 +17,7 @@ use crate::verify::Verified;
 use super::Recorded;
 use super::checkpoint::Signer;
 use super::compress;
+use super::counts::Counts;
 use super::desk::{Desk, Ways};
 use super::event::{Event, Recovery, StatementEvent};
 use super::feed::{Feed, WrittenRecord};
@@ -93,6 +94,7 @@ pub struct Journal {
 #[derive(Debug)]
 struct Shared {
     desk: Arc<Desk>,
+    counts: Counts,
     /// Gone when the journal is closed, so that followers see the end.
     feed: Mutex<Option<Feed>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -160,6 +162,7 @@ impl Journal {
         Ok(Self {
             shared: Arc::new(Shared {
                 desk,
+                counts: Counts::default(),
                 feed: Mutex::new(Some(feed)),
                 threads: Mutex::new(threads?),
                 sinks: Mutex::default(),
@@ -207,6 +210,7 @@ impl Journal {
     /// Queues an event of what has happened. While the audit cannot be written it is kept, as far
     /// as there is room.
     pub fn note(&self, event: Event) -> Ticket {
+        self.shared.counts.event(&event);
         let (id, now) = stamp();
         self.shared.desk.queue.note(id, event.body(id, now))
     }
@@ -239,6 +243,16 @@ impl Journal {
         feed.as_ref().map_or_else(|| Feed::new().follow(), Feed::follow)
     }
 
+    /// What has been told so far, counted.
+    pub fn counts(&self) -> &Counts {
+        &self.shared.counts
+    }
+
+    /// How many events wait to be written.
+    pub fn lag(&self) -> u64 {
+        self.shared.desk.queue.lag()
+    }
+
     /// Gives records from now on to a sink as well, all or only checkpoints.
     ///
     /// # Errors
@@ -265,7 +279,12 @@ impl Journal {
 
     fn announce(&self, event: &StatementEvent<'_>) -> Result<Ticket, AuditUnavailable> {
         let (id, now) = stamp();
-        self.shared.desk.queue.announce(id, event.body(id, now))
+        let announced = self.shared.desk.queue.announce(id, event.body(id, now));
+        match &announced {
+            Ok(_) => self.shared.counts.statement(event),
+            Err(AuditUnavailable) => self.shared.counts.unrecorded(),
+        }
+        announced
     }
 }
 

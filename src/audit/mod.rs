@@ -14,16 +14,20 @@ mod canonical;
 pub mod chain;
 pub mod checkpoint;
 mod compress;
+pub mod counts;
 mod desk;
 mod event;
 mod feed;
 mod files;
 mod journal;
+mod moment;
+pub mod needles;
 pub mod query;
 mod queue;
 pub mod reader;
 pub mod sink;
 mod storage;
+pub mod tally;
 mod trace;
 mod writer;
 
@@ -38,6 +42,7 @@ pub use event::{
 };
 pub use feed::WrittenRecord;
 pub use journal::{Durability, Journal, JournalConfig};
+pub use moment::moment as moment_at;
 pub use queue::{AuditUnavailable, Ticket};
 pub use trace::TraceParent;
 

@@ -1,6 +1,7 @@
 //! Searching audit files: records that a filter asks for, each statement with its completion.
 //!
-//! A stream: however large the files, a bounded number of statements waits for its completion.
+//! A stream: however large the files, a bounded number of statements waits for its completion. Files
+//! that end before the time asked for are not read, and lines that cannot match are not parsed.
 //! Reads records as JSON objects, so that what later versions add is not lost.
 
 use std::collections::{HashMap, VecDeque};
@@ -9,7 +10,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::needles::{self, Needles};
 use super::reader::{self, Line, Lines};
+
+/// As [`Filter::form`]: any form but hidden and refuse.
+pub const RELEASED: &str = "released";
 
 /// How many statements may wait for their completion; the oldest is then shown without.
 const MOST_WAITING: usize = 4096;
@@ -17,12 +22,16 @@ const MOST_WAITING: usize = 4096;
 /// What is asked for: all that is set must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// The event.
+    pub id: Option<String>,
     /// The database role.
     pub role: Option<String>,
     /// The purpose, or one above it.
     pub purpose: Option<String>,
     /// `pgpurpose.actor`
     pub actor: Option<String>,
+    /// `application_name`
+    pub application: Option<String>,
     /// The session.
     pub session: Option<String>,
     /// The outcome; `error` also for a statement that was let pass and then failed.
@@ -35,8 +44,10 @@ pub struct Filter {
     pub column: Option<String>,
     /// A category that a statement uses, or one above it.
     pub category: Option<String>,
-    /// The data subject's keyed hash.
-    pub subject: Option<String>,
+    /// The form in which it is released, or [`RELEASED`].
+    pub form: Option<String>,
+    /// Keyed hashes of data subjects, of which a statement names one; empty: whoever it names, if any.
+    pub subjects: Vec<String>,
     /// The kind of event.
     pub event: Option<String>,
     /// Not before, in the form of `time`.
@@ -55,8 +66,8 @@ pub struct Record {
 }
 
 impl Record {
-    fn read(line: &[u8]) -> Option<Self> {
-        let line = std::str::from_utf8(line).ok()?;
+    /// Reads one; `None`: it is no record.
+    pub fn read(line: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(line).ok()?;
         value.get("event")?.as_str()?;
         Some(Self {
@@ -134,38 +145,57 @@ pub trait Sink {
 /// # Errors
 /// Those of the system, with the file's name; those of the sink.
 pub fn query(files: &[PathBuf], filter: &Filter, sink: &mut dyn Sink) -> io::Result<()> {
-    let mut search = Search {
-        filter,
-        waiting: VecDeque::new(),
-        passed: 0,
-        places: HashMap::new(),
-    };
-    for path in reader::in_order(files)? {
-        search_file(&mut search, &path, sink)?;
+    let mut search = Search::new(filter);
+    let files = reader::in_order(files)?;
+    for (index, path) in files.iter().enumerate() {
+        if !ends_before(files.get(index + 1), filter) {
+            search_file(&mut search, path, sink)?;
+        }
     }
     search.finish(sink)
 }
 
-fn search_file(search: &mut Search<'_>, path: &Path, sink: &mut dyn Sink) -> io::Result<()> {
+/// The file that follows begins before the time asked for: so this one ends before it.
+fn ends_before(following: Option<&PathBuf>, filter: &Filter) -> bool {
+    let (Some(following), Some(since)) = (following, filter.since.as_deref()) else {
+        return false;
+    };
+    let mut lines = Lines::open(following).ok();
+    match lines.as_mut().map(Lines::next_line) {
+        Some(Ok(Some((_, Line::Whole(line))))) => {
+            let line = std::str::from_utf8(line).unwrap_or_default();
+            needles::time_of(line).is_some_and(|time| time < since)
+        }
+        Some(Ok(_) | Err(_)) | None => false,
+    }
+}
+
+fn search_file(search: &mut Search, path: &Path, sink: &mut dyn Sink) -> io::Result<()> {
     let mut lines = Lines::open(path).map_err(|error| reader::named(path, &error))?;
     while let Some((number, line)) = lines.next_line().map_err(|error| reader::named(path, &error))? {
-        let record = match line {
-            Line::Whole(line) => Record::read(line),
+        let text = match line {
+            Line::Whole(line) => std::str::from_utf8(line).ok(),
             Line::Torn(_) | Line::TooLong | Line::Undecodable => None,
         };
-        match record {
-            Some(record) => search.next(record, sink)?,
-            None => sink.skipped(&Skipped {
+        let is_record = match text {
+            Some(text) => search.line(text, sink)?,
+            None => false,
+        };
+        if !is_record {
+            sink.skipped(&Skipped {
                 file: path.to_owned(),
                 line: number,
-            }),
+            });
         }
     }
     Ok(())
 }
 
-struct Search<'f> {
-    filter: &'f Filter,
+/// A search that is handed lines in their order, from wherever they come.
+#[derive(Debug)]
+pub struct Search {
+    filter: Filter,
+    needles: Needles,
     waiting: VecDeque<Waiting>,
     /// How many have left `waiting` at its front.
     passed: usize,
@@ -173,12 +203,42 @@ struct Search<'f> {
     places: HashMap<String, usize>,
 }
 
+#[derive(Debug)]
 struct Waiting {
     found: Found,
     ready: bool,
 }
 
-impl Search<'_> {
+impl Search {
+    /// For what this filter asks.
+    pub fn new(filter: &Filter) -> Self {
+        Self {
+            needles: Needles::of(filter),
+            filter: filter.clone(),
+            waiting: VecDeque::new(),
+            passed: 0,
+            places: HashMap::new(),
+        }
+    }
+
+    /// The next line. `false`: it is no record.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn line(&mut self, line: &str, sink: &mut dyn Sink) -> io::Result<bool> {
+        let wanted = match needles::completes(line) {
+            Some(of) if !self.filter.asks_for_completions() => self.places.contains_key(of),
+            Some(_) | None => self.needles.may_match(line),
+        };
+        if !wanted {
+            return Ok(line.starts_with("{\"seq\":") && line.ends_with('}'));
+        }
+        match Record::read(line) {
+            Some(record) => self.next(record, sink).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     fn next(&mut self, record: Record, sink: &mut dyn Sink) -> io::Result<()> {
         if record.text("event") == "completed" && !self.filter.asks_for_completions() {
             self.complete(record);
@@ -228,12 +288,21 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn finish(mut self, sink: &mut dyn Sink) -> io::Result<()> {
+    /// No more lines come: statements that did not end are given away as they are.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn finish(mut self, sink: &mut dyn Sink) -> io::Result<()> {
         self.release(0, sink)
     }
 }
 
 impl Filter {
+    /// It is asked for.
+    pub fn accepts(&self, found: &Found) -> bool {
+        self.may_match(&found.record) && self.matches(found)
+    }
+
     fn asks_for_completions(&self) -> bool {
         self.event.as_deref() == Some("completed")
     }
@@ -242,11 +311,13 @@ impl Filter {
     fn may_match(&self, record: &Record) -> bool {
         let equal = |wanted: &Option<String>, key| wanted.as_deref().is_none_or(|wanted| record.text(key) == wanted);
         let time = record.text("time");
-        equal(&self.role, "role")
+        equal(&self.id, "id")
+            && equal(&self.role, "role")
             && equal(&self.actor, "actor")
+            && equal(&self.application, "application")
             && equal(&self.session, "session")
             && equal(&self.code, "code")
-            && equal(&self.subject, "subject")
+            && self.names_subject(record)
             && equal(&self.event, "event")
             && self
                 .purpose
@@ -257,9 +328,21 @@ impl Filter {
             && self.matches_fields(record)
     }
 
+    /// By `pgpurpose.subject`, or by a condition on its key.
+    fn names_subject(&self, record: &Record) -> bool {
+        let wanted = |hash: &str| self.subjects.iter().any(|subject| subject == hash);
+        let pinned = record
+            .value
+            .get("subjects")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        self.subjects.is_empty() || wanted(record.text("subject")) || pinned.filter_map(Value::as_str).any(wanted)
+    }
+
     /// One and the same use of a column must have all that is asked of columns.
     fn matches_fields(&self, record: &Record) -> bool {
-        if self.table.is_none() && self.column.is_none() && self.category.is_none() {
+        if self.table.is_none() && self.column.is_none() && self.category.is_none() && self.form.is_none() {
             return true;
         }
         record.fields().any(|field| {
@@ -272,6 +355,10 @@ impl Filter {
                     .category
                     .as_deref()
                     .is_none_or(|wanted| is_within(text("data_category"), wanted))
+                && self.form.as_deref().is_none_or(|wanted| match wanted {
+                    RELEASED => is_released(text("form")),
+                    wanted => text("form") == wanted,
+                })
         })
     }
 
@@ -283,6 +370,11 @@ impl Filter {
     }
 }
 
+/// Something of the value leaves in this form.
+pub fn is_released(form: &str) -> bool {
+    !matches!(form, "hidden" | "refuse" | "")
+}
+
 /// `full` is `wanted`, or ends with it after a dot.
 fn is_named(full: &str, wanted: &str) -> bool {
     full.strip_suffix(wanted)
@@ -290,7 +382,7 @@ fn is_named(full: &str, wanted: &str) -> bool {
 }
 
 /// `name` is `ancestor` or below it in a dotted tree.
-fn is_within(name: &str, ancestor: &str) -> bool {
+pub fn is_within(name: &str, ancestor: &str) -> bool {
     name.strip_prefix(ancestor)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

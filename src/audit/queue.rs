@@ -160,6 +160,13 @@ impl Queue {
         self.available.store(state == State::Available, Ordering::Release);
     }
 
+    /// How many events are queued or being written.
+    pub(super) fn lag(&self) -> u64 {
+        lock(&self.inner)
+            .last
+            .saturating_sub(self.settled.load(Ordering::Relaxed))
+    }
+
     /// Queues what must be written before something happens.
     pub(super) fn announce(&self, id: Uuid, body: Vec<u8>) -> Result<Ticket, AuditUnavailable> {
         let mut inner = lock(&self.inner);

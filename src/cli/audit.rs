@@ -2,7 +2,9 @@
 
 mod key;
 mod query;
+mod report;
 mod show;
+mod subject;
 mod verify;
 
 use super::Exit;
@@ -22,6 +24,10 @@ enum Command {
     Key(key::Args),
     /// Search events
     Query(Box<query::Args>),
+    /// Find the statements about one data subject, by the keyed hash of its key
+    Subject(subject::Args),
+    /// Report what was done for each purpose, as in a record of processing activities (GDPR Art. 30)
+    Report(report::Args),
 }
 
 pub(super) fn run(args: &Args) -> Exit {
@@ -29,5 +35,7 @@ pub(super) fn run(args: &Args) -> Exit {
         Command::Verify(args) => verify::run(args),
         Command::Key(args) => key::run(args),
         Command::Query(args) => query::run(args),
+        Command::Subject(args) => subject::run(args),
+        Command::Report(args) => report::run(args),
     }
 }

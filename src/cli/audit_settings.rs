@@ -71,6 +71,11 @@ enum Compression {
 }
 
 impl AuditArgs {
+    /// The file that is being written.
+    pub(super) fn path(&self) -> &Path {
+        &self.audit
+    }
+
     /// Opens the journal and whatever follows it.
     ///
     /// # Errors

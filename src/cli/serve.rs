@@ -20,9 +20,11 @@ use crate::upstream::catalogs::Catalogs;
 use super::Exit;
 use super::audit_settings;
 use super::connections::Connections;
+use super::face;
 use super::output::complain;
 use super::reload::Reloader;
 use super::rules_files;
+use super::secret;
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -55,6 +57,8 @@ pub(super) struct Args {
     /// How old the picture of what exists in a database may get, in seconds
     #[arg(long, env = "PGPURPOSE_CATALOG_AGE", value_name = "SECONDS", default_value_t = 30)]
     catalog_age: u64,
+    #[command(flatten)]
+    admin: face::Args,
     #[command(flatten)]
     connections: Connections,
 }
@@ -89,7 +93,7 @@ pub(super) fn run(args: Args) -> Exit {
     let served = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
         let journal = args.audit.open()?;
         let (phase, watched) = watch::channel(Phase::Serving);
-        let subject_key = session::keys::derive(&secret, "pgpurpose audit subject").to_vec();
+        let subject_key = session::keys::derive(&secret, session::keys::AUDIT_SUBJECT).to_vec();
         let shared = Arc::new(Shared {
             options: Options {
                 catalog_age: Duration::from_secs(args.catalog_age),
@@ -138,12 +142,7 @@ fn secret(args: &Args) -> Result<Vec<u8>, String> {
         tracing::warn!("no --secret-file: pseudonyms and hashes will differ after a restart");
         return Ok(rand::random::<[u8; 32]>().to_vec());
     };
-    let secret = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let secret = secret.trim_ascii().to_vec();
-    if secret.len() < 16 {
-        return Err(format!("{} holds fewer than 16 bytes", path.display()));
-    }
-    Ok(secret)
+    secret::read(path)
 }
 
 async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) -> Result<(), String> {
@@ -158,6 +157,7 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
     shared.journal.note(Event::Start {
         version: env!("CARGO_PKG_VERSION"),
     });
+    face::begin(&args.admin, args.audit.path(), &shared).await?;
     let mut sessions = tokio::spawn(downstream::serve(listener, Arc::clone(&shared)));
     let reloader = Arc::new(Reloader::new(args.rules.clone(), Arc::clone(&shared)));
     let watching = Arc::clone(&reloader);

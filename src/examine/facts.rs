@@ -1,11 +1,12 @@
 //! What the audit says of a statement, planned or refused, and refusals as values.
 
-use crate::pipeline::{Facts, FieldUse, FilterUse, Outcome, PlannedStatement, Refusal};
+use crate::catalog::Relation;
+use crate::pipeline::{Facts, FieldUse, FilterUse, Outcome, PlannedStatement, Position, Refusal};
 use crate::policy::{Code, ColumnDecision, Denial};
 use crate::rewrite::plan::Planned;
-use crate::rewrite::released::{Decided, Gap};
+use crate::rewrite::released::{Decided, Gap, entry_of};
 use crate::sql::normal;
-use crate::sql::resolve::Resolved;
+use crate::sql::resolve::{Resolved, is_system};
 
 use super::Examination;
 
@@ -38,6 +39,16 @@ impl Refusal {
 
     pub(super) fn hinted(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Which names this column.
+    pub(super) fn for_column(mut self, relation: &Relation, column: &ColumnDecision, position: Position) -> Self {
+        let field = field_use(relation, column, position);
+        if column.unclassified {
+            self.facts.gaps.push(field.column.clone());
+        }
+        self.facts.fields.push(field);
         self
     }
 
@@ -74,6 +85,7 @@ impl Examination<'_> {
         let facts = Facts {
             outcome,
             code: Some(denial.code),
+            rule: denial.rule.clone(),
             ..self.plain_facts()
         };
         Refusal {
@@ -107,6 +119,8 @@ impl Examination<'_> {
             code: None,
             statement: Some(statement),
             fingerprint: Some(fingerprint),
+            rule: None,
+            gaps: Vec::new(),
             fields: Vec::new(),
             row_filters: Vec::new(),
             observed: false,
@@ -123,13 +137,36 @@ impl Examination<'_> {
             protected: false,
             hidden_origins: Vec::new(),
             max_rows: None,
+            subjects: Vec::new(),
             prepares: None,
         }
+    }
+
+    /// Relations that no rule speaks of, views read through.
+    pub(super) fn unclassified(&self, resolved: &Resolved) -> Vec<String> {
+        let (policy, catalog) = (self.context.policy, self.context.catalog);
+        let read = resolved
+            .relations
+            .iter()
+            .filter(|r| !resolved.views.contains_key(&r.oid));
+        let relations = read.filter_map(|r| catalog.relation_by_oid(r.oid));
+        let unknown = relations.filter(|r| !is_system(r) && entry_of(r, policy, catalog).is_none());
+        let mut names: Vec<String> = unknown.map(|r| r.name.to_string()).collect();
+        names.extend(
+            resolved
+                .views
+                .values()
+                .flat_map(|view| self.unclassified(&view.resolved)),
+        );
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     pub(super) fn facts(&self, resolved: &Resolved, planned: &Planned<'_>) -> Facts {
         let mut outcome = Outcome::Allow;
         let mut fields = Vec::new();
+        let mut gaps = Vec::new();
         for (base, position) in &resolved.columns {
             let Some(relation) = self.context.catalog.relation_by_oid(base.relation) else {
                 continue;
@@ -143,20 +180,15 @@ impl Examination<'_> {
             let Some(column) = decided.decision.as_ref().and_then(|d| d.columns.get(index)) else {
                 continue;
             };
+            let field = field_use(relation, column, *position);
             if column.unclassified {
                 outcome = outcome.min(Outcome::Gap);
+                gaps.push(field.column.clone());
             }
             if !column.is_raw_everywhere() {
                 outcome = outcome.min(Outcome::Mask);
             }
-            fields.push(FieldUse {
-                column: format!("{}.{}", relation.name, column.column),
-                data_category: column.category.clone(),
-                position: *position,
-                form: column.form.name(),
-                rule: column.rule.clone(),
-                condition: condition(column),
-            });
+            fields.push(field);
         }
         let mut row_filters: Vec<&'static str> = planned
             .decided
@@ -181,13 +213,27 @@ impl Examination<'_> {
             .collect();
         filters.sort();
         filters.dedup();
+        gaps.dedup();
         Facts {
             outcome,
+            gaps,
             fields,
             row_filters,
             filters,
             ..self.plain_facts()
         }
+    }
+}
+
+/// One use of a column, as it was decided.
+fn field_use(relation: &Relation, column: &ColumnDecision, position: Position) -> FieldUse {
+    FieldUse {
+        column: format!("{}.{}", relation.name, column.column),
+        data_category: column.category.clone(),
+        position,
+        form: column.form.name(),
+        rule: column.rule.clone(),
+        condition: condition(column),
     }
 }
 

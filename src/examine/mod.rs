@@ -9,6 +9,7 @@ mod facts;
 mod observe;
 mod second;
 mod session;
+mod subjects;
 mod template;
 mod temporary;
 
@@ -248,6 +249,7 @@ impl Examination<'_> {
             protected,
             hidden_origins,
             max_rows,
+            subjects: self.subjects(&resolved),
             prepares: self.prepares(&resolved),
         };
         Ok((statement, planned.edits))
@@ -300,17 +302,16 @@ impl Examination<'_> {
                     relation.name, column.column
                 );
                 let detail = column.rule.as_ref().map(|p| format!("rule {p}"));
-                return Err(self.denied(
-                    Denial {
-                        code,
-                        message,
-                        detail,
-                        hint: None,
-                        rule: column.rule.clone(),
-                    },
-                    gap,
-                    None,
-                ));
+                let denial = Denial {
+                    code,
+                    message,
+                    detail,
+                    hint: None,
+                    rule: column.rule.clone(),
+                };
+                return Err(self
+                    .denied(denial, gap, None)
+                    .for_column(relation, column, Position::Output));
             }
         }
         for (base, position) in &resolved.columns {
@@ -335,7 +336,9 @@ impl Examination<'_> {
                     hint: None,
                     rule: column.rule.clone(),
                 };
-                return Err(self.denied(denial, Gap::No, None));
+                return Err(self
+                    .denied(denial, Gap::No, None)
+                    .for_column(relation, column, *position));
             }
         }
         Ok(())
@@ -390,8 +393,11 @@ impl Examination<'_> {
     }
 
     fn refused(&self, refused: Refused, resolved: &Resolved) -> Refusal {
-        let _ = resolved;
-        self.denied(*refused.denial, refused.gap, refused.position)
+        let mut refusal = self.denied(*refused.denial, refused.gap, refused.position);
+        if refused.gap == Gap::Yes {
+            refusal.facts.gaps = self.unclassified(resolved);
+        }
+        refusal
     }
 
     fn problem(&self, problem: Problem) -> Refusal {

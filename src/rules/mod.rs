@@ -58,6 +58,12 @@ impl PolicySet {
         named.chain(self.others.iter().map(|policy| (None, policy)))
     }
 
+    /// A line of a rules file, counted from 1, as it was read.
+    pub fn line(&self, file: &str, line: u32) -> Option<&str> {
+        let source = self.sources.iter().find(|source| *source.name == *file)?;
+        source.text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)
+    }
+
     /// What other rules change at `now`, for each database that either set names; `None` stands for all
     /// that none names. A database without rules is one that nobody can log in to.
     pub fn changes(&self, new: &Self, now: time::OffsetDateTime) -> Vec<(Option<String>, Vec<Change>)> {

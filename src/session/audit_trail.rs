@@ -9,12 +9,15 @@ use crate::audit::{
     AuditUnavailable, BreakGlassPhase, Event, Journal, PolicyStamp, Recorded, SessionFacts, SqlState, StatementEvent,
     SubjectHash, Ticket,
 };
-use crate::pipeline::{Facts, HiddenOrigin, SharedFacts};
+use crate::pipeline::{Facts, HiddenOrigin, PlannedStatement, SharedFacts};
 use crate::verify::Verified;
+use crate::wire::frontend::Bind;
 
 use super::break_glass::Glass;
 use super::request::Request;
 use super::responses::Running;
+use super::subjects;
+use super::text::Text;
 
 /// One session's way to the journal.
 #[derive(Debug)]
@@ -49,12 +52,23 @@ impl Trail {
         &self,
         verified: &Arc<Verified>,
         request: &Request<'_>,
-        facts: &SharedFacts,
+        (facts, subjects): (&SharedFacts, &[SubjectHash]),
         policy: &PolicyStamp,
         cursor_of: Option<Uuid>,
     ) -> Result<(Recorded, Ticket), AuditUnavailable> {
-        let event = self.event(request, facts, policy, cursor_of);
+        let event = StatementEvent {
+            subjects,
+            ..self.event(request, facts, policy, cursor_of)
+        };
         self.journal.record(Arc::clone(verified), &event)
+    }
+
+    /// The data subjects that a planned statement names, parameters out of `bind`.
+    pub fn subjects(&self, planned: Option<&PlannedStatement>, text: &Text, bind: Option<&Bind>) -> Vec<SubjectHash> {
+        let pins = planned
+            .map(|statement| statement.subjects.as_slice())
+            .unwrap_or_default();
+        subjects::hashes(pins, text.sql.text(), bind, &self.subject_key)
     }
 
     /// A statement that is refused. What stands in its place may be sent whatever the journal says.
@@ -132,12 +146,14 @@ impl Trail {
             purpose: declaration.purpose.as_deref(),
             declared_via: request.declared.via,
             reason: declaration.reason.as_deref(),
+            admitted: admission.is_some(),
             legal_basis: admission.and_then(|a| a.purpose().legal_basis),
             recipient: admission.and_then(|a| a.recipient()).map(|r| r.name.as_str()),
             subject: declaration
                 .subject
                 .as_deref()
                 .map(|s| SubjectHash::new(&self.subject_key, s)),
+            subjects: &[],
             cursor_of,
             trace: request.declared.trace,
             tags: &request.declared.tags,

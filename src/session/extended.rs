@@ -89,7 +89,8 @@ impl Session {
         let utf8 = self.speaks_utf8();
         let read = |command: Option<&Command>| read_parameters(command, &bind, utf8);
         let send = |sender: &mut Sender, name: &str| sender.bind(&bind.portal, name, &bind.rest);
-        self.bind_as(bind.portal.clone(), &bind.statement, read, send).await?;
+        self.bind_as(bind.portal.clone(), &bind.statement, Some(&bind), read, send)
+            .await?;
         Ok(())
     }
 
@@ -97,14 +98,15 @@ impl Session {
     pub(super) async fn bind_large(&mut self, portal: String, statement: &str, rest: usize) -> Result<bool, End> {
         let name = portal.clone();
         let send = |sender: &mut Sender, statement: &str| sender.bind_begin(&name, statement, rest);
-        self.bind_as(portal, statement, |_| Vec::new(), send).await
+        self.bind_as(portal, statement, None, |_| Vec::new(), send).await
     }
 
-    /// Binds a portal to the form of a statement; whether it is served.
+    /// Binds a portal to the form of a statement; whether it is served. `values`: where they are at hand.
     async fn bind_as(
         &mut self,
         portal: String,
         statement: &str,
+        values: Option<&Bind>,
         read: impl FnOnce(Option<&Command>) -> Vec<Option<String>>,
         send: impl FnOnce(&mut Sender, &str),
     ) -> Result<bool, End> {
@@ -121,6 +123,7 @@ impl Session {
             self.rules.version,
         );
         bound.parameters = read(bound.planned.command());
+        bound.subjects = self.trail.subjects(bound.planned.statement(), &bound.text, values);
         bound.inner = form.inner;
         let bound = Arc::new(bound);
         self.portals.sent(portal, Some(Arc::clone(&bound)));
@@ -209,10 +212,13 @@ impl Session {
         self.use_glass(&request);
         let cursor = portal.opened.get().copied().or_else(|| cursor_of(&inner, &[]));
         let stamp = &self.rules.stamp;
-        let Ok((recorded, ticket)) = self
-            .trail
-            .statement(&planned.plan.verified, &request, &facts, stamp, cursor)
-        else {
+        let Ok((recorded, ticket)) = self.trail.statement(
+            &planned.plan.verified,
+            &request,
+            (&facts, &portal.subjects),
+            stamp,
+            cursor,
+        ) else {
             self.fail_extended(&audit_unavailable());
             return Ok(());
         };

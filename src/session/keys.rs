@@ -9,6 +9,9 @@ use crate::policy::{Mask, Policy, ReleaseEntry, ReleaseForm, within};
 use crate::rewrite::keys::{HASH_SETTING, pseudonym_setting};
 use crate::rewrite::mask::key_settings;
 
+/// The use of the key under which data subjects are hashed for the audit.
+pub const AUDIT_SUBJECT: &str = "pgpurpose audit subject";
+
 /// A key that only the holder of `secret` can derive, for one use.
 pub fn derive(secret: &[u8], label: &str) -> [u8; 32] {
     // A key of exactly one block makes a keyed hash that cannot fail.

@@ -36,6 +36,7 @@ mod simple;
 mod startup;
 mod stream;
 mod subject;
+mod subjects;
 mod text;
 mod too_many;
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use uuid::Uuid;
 
+use crate::audit::SubjectHash;
 use crate::pipeline::{Plan, PlannedStatement};
 use crate::sql::Command;
 
@@ -139,6 +140,8 @@ pub struct Portal {
     pub hold: bool,
     /// Texts of the parameters that set_config reads.
     pub parameters: Vec<Option<String>>,
+    /// Data subjects that it names.
+    pub subjects: Vec<SubjectHash>,
     /// The event of its first execution, which later ones point to.
     pub opened: OnceLock<Uuid>,
     /// Rows that were forwarded of it, over all fetches.
@@ -158,6 +161,7 @@ impl Portal {
             rules,
             hold: false,
             parameters: Vec::new(),
+            subjects: Vec::new(),
             opened: OnceLock::new(),
             rows: AtomicU64::new(0),
             applied: AtomicBool::new(false),

@@ -64,6 +64,8 @@ pub fn unread(outcome: Outcome, code: Option<Code>) -> Facts {
         code,
         statement: None,
         fingerprint: None,
+        rule: None,
+        gaps: Vec::new(),
         fields: Vec::new(),
         row_filters: Vec::new(),
         observed: false,

@@ -183,7 +183,10 @@ impl<'p> Request<'p> {
                 detail: denial.detail.clone(),
                 hint: denial.hint.clone(),
                 position: None,
-                facts: Box::new(refused_facts(planned, denial.code)),
+                facts: Box::new(Facts {
+                    rule: denial.rule.clone(),
+                    ..refused_facts(planned, denial.code)
+                }),
                 stale_catalog: false,
             })),
         }

@@ -185,6 +185,8 @@ impl Weighter<Key, Known> for ByText {
 /// Answers of the core, kept by text and everything else they depend on, and plans of shapes.
 pub struct Plans {
     cache: Cache<Key, Verdict, ByText>,
+    hits: AtomicU64,
+    misses: AtomicU64,
     shapes: Cache<Key, Known, ByText>,
 }
 
@@ -197,6 +199,8 @@ impl Default for Plans {
     fn default() -> Self {
         Self {
             cache: Cache::with_weighter(8192, CACHE_BYTES, ByText),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
             shapes: Cache::with_weighter(8192, CACHE_BYTES, ByText),
         }
     }
@@ -205,7 +209,25 @@ impl Default for Plans {
 impl Plans {
     /// The answer to `text`, if it is known.
     pub fn get(&self, text: &str, ground: &Ground) -> Option<Verdict> {
-        self.cache.get(&Asked { text, ground })
+        let found = self.cache.get(&Asked { text, ground });
+        let counter = if found.is_some() { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    /// Look-ups so far: those that found an answer, and those that did not.
+    pub fn lookups(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
+    /// How many answers are kept.
+    pub fn len(&self) -> usize {
+        self.cache.len()
+    }
+
+    /// None is kept.
+    pub fn is_empty(&self) -> bool {
+        self.cache.len() == 0
     }
 
     /// Keeps an answer.

@@ -52,7 +52,7 @@ impl Session {
             }
         };
         requests.iter().for_each(|request| self.use_glass(request));
-        match self.record(&plan, &inner, &requests) {
+        match self.record(&plan, &inner, &requests, &text) {
             Ok((recorded, tickets)) => {
                 self.await_writes(&plan, &inner, &tickets).await?;
                 let running = self.running(&plan, inner, &requests, &text, &tickets, started);
@@ -72,16 +72,18 @@ impl Session {
         plan: &Arc<Plan>,
         inner: &[Inner],
         requests: &[Request<'_>],
+        text: &Text,
     ) -> Result<(Recorded, Vec<Ticket>), AuditUnavailable> {
         let mut recorded = None;
         let mut tickets: Vec<Ticket> = Vec::with_capacity(inner.len());
         for ((index, inner), request) in inner.iter().enumerate().zip(requests) {
             let ids: Vec<Option<Uuid>> = tickets.iter().map(|t| Some(t.id())).collect();
             let facts = facts_of(plan, index, inner);
+            let subjects = self.trail.subjects(plan.statements.get(index), text, None);
             let cursor = cursor_of(inner, &ids);
-            let (proof, ticket) = self
-                .trail
-                .statement(&plan.verified, request, &facts, &self.rules.stamp, cursor)?;
+            let (proof, ticket) =
+                self.trail
+                    .statement(&plan.verified, request, (&facts, &subjects), &self.rules.stamp, cursor)?;
             recorded = Some(proof);
             tickets.push(ticket);
         }

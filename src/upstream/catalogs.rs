@@ -132,6 +132,17 @@ pub struct Catalogs {
 }
 
 impl Catalogs {
+    /// The catalogs that were loaded, each with its database's name, in order of name.
+    pub fn loaded(&self) -> Vec<(String, Arc<Versioned>)> {
+        let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = stores
+            .iter()
+            .filter_map(|(name, store)| Some((name.clone(), store.current()?)));
+        let mut loaded: Vec<_> = loaded.collect();
+        loaded.sort_by(|a, b| a.0.cmp(&b.0));
+        loaded
+    }
+
     /// The store of a database, begun if need be.
     pub fn of(&self, database: &str) -> Arc<CatalogStore> {
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);

@@ -124,7 +124,7 @@ def run_arrangements(score, binary, version, postgres):
             with PgBouncer(stack.upstream, mode, users, stack.su) as port:
                 wait_for(port)
                 audit = f'{stack.dir}/behind-{mode}.jsonl'
-                process, proxy = serve(binary, port, stack.rules, audit, f'{stack.dir}/behind.log')
+                process, proxy, _ = serve(binary, port, stack.rules, audit, f'{stack.dir}/behind.log')
                 try:
                     run_checks(score, f'{version}, PgBouncer ({mode}) behind', proxy, behind)
                 finally:

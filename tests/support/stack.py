@@ -27,30 +27,33 @@ def free_port():
         return s.getsockname()[1]
 
 
-def serve(binary, upstream, rules, audit, log):
-    """Starts a proxy and waits for its `listening on ADDR`; its process and port."""
+def serve(binary, upstream, rules, audit, log, more=()):
+    """Starts a proxy and waits for its `listening on ADDR`; its process, its port and what it said before."""
     with open(log, 'wb') as errors:
         process = subprocess.Popen(
             [binary, 'serve', '--upstream', f'postgres://127.0.0.1:{upstream}', '--listen', '127.0.0.1:0',
-             '--rules', rules, '--audit', audit],
+             '--rules', rules, '--audit', audit, *more],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=ENV)
+    said = ''
     for line in process.stdout:
+        said += line.decode()
         found = re.search(rb'listening on \S*:(\d+)', line)
         if found:
             # What else it prints must find a reader.
             threading.Thread(target=process.stdout.read, daemon=True).start()
-            return process, int(found.group(1))
+            return process, int(found.group(1)), said
     sys.exit(f'the proxy did not start: {open(log, errors="replace").read()[-2000:]}')
 
 
 class Stack:
     """`with Stack(binary) as stack:` gives stack.proxy and stack.upstream, two ports of 127.0.0.1, and stack.audit.
 
-    `postgres` is a folder of server programs; left out: the newest that is installed.
+    `postgres` is a folder of server programs; left out: the newest that is installed. `more`: further arguments of the
+    proxy; what it printed before it listened stands in stack.said.
     """
 
-    def __init__(self, binary, rules=f'{ROOT}/rules', postgres=None):
-        self.binary, self.rules, self.postgres = binary, rules, postgres
+    def __init__(self, binary, rules=f'{ROOT}/rules', postgres=None, more=()):
+        self.binary, self.rules, self.postgres, self.more = binary, rules, postgres, more
         self.proxy_process = None
 
     def __enter__(self):
@@ -98,7 +101,7 @@ class Stack:
     def _serve(self):
         self.audit = f'{self.dir}/audit.jsonl'
         self.log = f'{self.dir}/proxy.log'
-        self.proxy_process, self.proxy = serve(self.binary, self.upstream, self.rules, self.audit, self.log)
+        self.proxy_process, self.proxy, self.said = serve(self.binary, self.upstream, self.rules, self.audit, self.log, self.more)
 
     def audit_size(self):
         return os.path.getsize(self.audit)

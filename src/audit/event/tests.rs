@@ -28,6 +28,8 @@ pub(crate) fn facts() -> Facts {
     Facts {
         outcome: Outcome::Mask,
         code: None,
+        rule: None,
+        gaps: Vec::new(),
         statement: Some("SELECT email FROM care.customers WHERE customer_id = $1".into()),
         fingerprint: Some("0123456789abcdef".into()),
         fields: vec![FieldUse {
@@ -71,9 +73,11 @@ impl Ground {
             purpose: Some("care.support"),
             declared_via: Some(DeclaredVia::Comment),
             reason: Some("T-123"),
+            admitted: true,
             legal_basis: Some(LegalBasis::Contract),
             recipient: None,
             subject: None,
+            subjects: &[],
             cursor_of: None,
             trace: None,
             tags: &[],

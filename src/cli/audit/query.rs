@@ -3,20 +3,18 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
-use time::{Date, Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::show::{Csv, Json, Show, Text};
 use crate::audit::query::{Filter, Found, Sink, Skipped, query};
-use crate::audit::timestamp;
+use crate::audit::{moment_at, reader, timestamp};
 use crate::cli::Exit;
 use crate::cli::output;
 
 /// Arguments of `audit query`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Audit files, in any order
+    /// Audit files, in any order; the full ones that rotation left beside each are read too
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Only this database role
@@ -28,6 +26,9 @@ pub(super) struct Args {
     /// Only this actor, as the client gave it
     #[arg(long)]
     actor: Option<String>,
+    /// Only this application, as the client gave it
+    #[arg(long)]
+    application: Option<String>,
     /// Only this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
@@ -46,6 +47,10 @@ pub(super) struct Args {
     /// Only statements that use this data category or one below it
     #[arg(long)]
     category: Option<String>,
+    /// Only statements that use a column in this form: raw, hidden, refuse, a mask's name, or `released` for all
+    /// but hidden and refuse; with --category and the like, of that category
+    #[arg(long)]
+    form: Option<String>,
     /// Only this kind of event: statement, completed, login, logout, policy_changed, break_glass, …
     #[arg(long)]
     event: Option<String>,
@@ -67,6 +72,7 @@ pub(super) struct Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// For people on a terminal
+    #[value(alias = "table")]
     Text,
     /// The records as they stand, a line each
     Json,
@@ -107,7 +113,7 @@ fn print(args: &Args, out: &mut dyn Write) -> io::Result<u64> {
         show: show.as_mut(),
         skipped: 0,
     };
-    query(&args.files, &args.filter(), &mut printer)?;
+    query(&reader::with_rotated(&args.files)?, &args.filter(), &mut printer)?;
     Ok(printer.skipped)
 }
 
@@ -130,6 +136,7 @@ impl Sink for Printer<'_> {
 impl Args {
     fn filter(&self) -> Filter {
         Filter {
+            id: None,
             role: self.role.clone(),
             purpose: self.purpose.clone(),
             actor: self.actor.clone(),
@@ -139,7 +146,9 @@ impl Args {
             table: self.table.clone(),
             column: self.column.clone(),
             category: self.category.clone(),
-            subject: None,
+            application: self.application.clone(),
+            form: self.form.clone(),
+            subjects: Vec::new(),
             event: self.event.clone(),
             since: self.since.clone(),
             until: self.until.clone(),
@@ -148,24 +157,10 @@ impl Args {
 }
 
 /// A moment in the form of the records' `time`, by which it is compared.
-fn moment(text: &str) -> Result<String, String> {
+pub(super) fn moment(text: &str) -> Result<String, String> {
     moment_at(text, OffsetDateTime::now_utc())
         .map(timestamp)
         .ok_or_else(|| "expected a date, an RFC 3339 time, or an age such as 90m, 12h or 7d".to_owned())
-}
-
-fn moment_at(text: &str, now: OffsetDateTime) -> Option<OffsetDateTime> {
-    if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
-        return Some(time);
-    }
-    if let Ok(date) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
-        return Some(date.midnight().assume_utc());
-    }
-    let (count, seconds) = [("m", 60), ("h", 3600), ("d", 86_400)]
-        .iter()
-        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)))?;
-    let age = count.parse::<u32>().ok().map(i64::from)?.checked_mul(seconds)?;
-    now.checked_sub(Duration::seconds(age))
 }
 
 #[cfg(test)]
