@@ -141,7 +141,15 @@ impl Names<'_> {
     pub(super) fn consent(&mut self) -> Option<ConsentTable> {
         let section = self.document.consent.as_ref()?;
         let doc = &section.value;
-        let of = doc.of.as_ref().and_then(|of| self.root(of));
+        // The only one is put in, so that no decision has to look for it among all tables.
+        let of = match &doc.of {
+            Some(of) => self.root(of),
+            None => {
+                let mut roots = self.roots();
+                let only = roots.next().map(|table| table.name.clone());
+                only.filter(|_| roots.next().is_none())
+            }
+        };
         let roots: Vec<String> = self.roots().map(|table| table.name.to_string()).collect();
         if doc.of.is_none() && roots.len() > 1 {
             let message = format!(
