@@ -13,8 +13,6 @@ use tokio::sync::watch;
 
 use crate::audit::Event;
 use crate::downstream;
-use crate::policy::Mode;
-use crate::rules::PolicySet;
 use crate::session::{self, Options, Phase, Plans, Rules, Shared};
 use crate::upstream::Target;
 use crate::upstream::catalogs::Catalogs;
@@ -63,8 +61,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Exit {
     log();
-    let loaded = rules_files::load(&args.rules).map_err(|error| error.to_string());
-    let set = match loaded.and_then(enforced) {
+    let set = match rules_files::load(&args.rules) {
         Ok(set) => set,
         Err(error) => {
             complain(&error);
@@ -147,15 +144,6 @@ fn secret(args: &Args) -> Result<Vec<u8>, String> {
         return Err(format!("{} holds fewer than 16 bytes", path.display()));
     }
     Ok(secret)
-}
-
-/// Rules that ask for what this version does not do are not served.
-pub(super) fn enforced(set: PolicySet) -> Result<PolicySet, String> {
-    let observes = set.policies().any(|(_, policy)| policy.mode == Mode::Observe);
-    match observes {
-        true => Err("mode: observe is not served by this version; set mode: enforce".to_owned()),
-        false => Ok(set),
-    }
 }
 
 async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) -> Result<(), String> {

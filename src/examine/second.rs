@@ -33,13 +33,9 @@ impl Examination<'_> {
                     Err(self.refuse(Code::NotVerified, "two parsers do not name the same relations"))
                 }
             }
-            Reading::Unread(_)
-                if self.a_target_is_protected(resolved) =>
-            {
-                Err(self
-                    .refuse(Code::NotUnderstood, "this write is read by one parser only")
-                    .hinted("write it in plainer SQL"))
-            }
+            Reading::Unread(_) if self.a_target_is_protected(resolved) => Err(self
+                .refuse(Code::NotUnderstood, "this write is read by one parser only")
+                .hinted("write it in plainer SQL")),
             Reading::Unread(_) => Ok(()),
         }
     }

@@ -24,7 +24,8 @@ pub struct Template {
 impl Template {
     /// From the plans of a text and of its probe. `None` where they differ in more than the constants.
     pub fn learn(shape: &Shape<'_>, plan: &Plan, probe: &Shape<'_>, probed: &Plan) -> Option<Self> {
-        if plan.statements != probed.statements {
+        // A PREPARE keeps the place of what it carries.
+        if plan.statements != probed.statements || plan.statements.iter().any(|s| s.prepares.is_some()) {
             return None;
         }
         let text = verify::Template::learn(shape, &plan.verified, probe, &probed.verified)?;

@@ -134,7 +134,10 @@ impl Names<'_> {
             }
             Tree::FuncCall(call) => {
                 let name = call.funcname.last().and_then(string_of).unwrap_or_default();
-                let builtin = self.catalog.functions_named(name).all(|f| f.name.schema == "pg_catalog");
+                let builtin = self
+                    .catalog
+                    .functions_named(name)
+                    .all(|f| f.name.schema == "pg_catalog");
                 let listed = lists::function(name, call.args.len(), call.func_variadic);
                 builtin && matches!(listed, FunctionStatus::Allowed { .. })
             }

@@ -230,9 +230,9 @@ impl<'p> Write<'_, 'p> {
                 "ON CONFLICT on {} would tell of rows and values not released",
                 self.relation.name
             );
-            return Err(self
-                .refuse(Code::WriteNotAllowed, message)
-                .hint("it is served where every row of the table is, and the columns of its key are as they are stored"));
+            return Err(self.refuse(Code::WriteNotAllowed, message).hint(
+                "it is served where every row of the table is, and the columns of its key are as they are stored",
+            ));
         }
         if filtered && self.written.write == (WriteKind::Merge { by_source: true }) {
             let message = format!(

@@ -167,7 +167,13 @@ impl Checks<'_, '_> {
             };
             planned.edits.edits.insert(0, edit);
             let kind = EditKind::CheckClose { target, place };
-            planned.edits.push(range.end..range.end, after, kind);
+            // Before a WHERE that is put behind the last value.
+            let close = Edit {
+                range: range.end..range.end,
+                text: after,
+                kind,
+            };
+            planned.edits.edits.insert(0, close);
         }
     }
 
@@ -260,7 +266,9 @@ impl Checks<'_, '_> {
                 }
                 Ok(rows)
             }
-            Some(Tree::UpdateStmt(update)) if is_this(&update.relation) => Ok(vec![self.set(&update.target_list, &query, code)?]),
+            Some(Tree::UpdateStmt(update)) if is_this(&update.relation) => {
+                Ok(vec![self.set(&update.target_list, &query, code)?])
+            }
             _ => Err(self
                 .refuse(code, "a MERGE, or a write in WITH, leaves no place for the check")
                 .hint("use INSERT and UPDATE, as statements of their own")),

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::audit::{Event, PolicyStamp, SessionFacts, SqlState};
 use crate::downstream::Client;
 use crate::pipeline::Outcome;
+use crate::policy::Mode;
 use crate::upstream::catalogs::{CatalogStore, Versioned};
 use crate::upstream::loader::{self, LoadError, Moment};
 use crate::upstream::{Upstream, UpstreamError};
@@ -181,7 +182,8 @@ async fn proceed(
     let rules = InForce::of(shared, &asked.database)
         .ok_or_else(|| Failed::Tell(fatal("28000", "no rules speak of this database")))?;
     *stamp = Some(Arc::clone(&rules.stamp));
-    if !rules.policy.roles.contains_key(&asked.user) {
+    // Observed only, its statements are recorded as those of a role that may act for nothing.
+    if !rules.policy.roles.contains_key(&asked.user) && rules.policy.mode == Mode::Enforce {
         return Err(Failed::Tell(fatal(
             "28000",
             format!("role \"{}\" is not in the rules of this database", asked.user),
@@ -222,7 +224,7 @@ async fn proceed(
             source: Source::Startup,
         },
         Followed::ClientEncoding => Setting::text(&start.client_encoding, Source::Startup),
-        Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor => {
+        Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor | Followed::StatementSubject => {
             asked.initial(setting, &rules.policy)
         }
     });

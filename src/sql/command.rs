@@ -172,7 +172,9 @@ impl Command {
                 | TransactionCommand::RollbackTo(_)
                 | TransactionCommand::Prepare => true,
                 TransactionCommand::FinishPrepared
-                | TransactionCommand::Begin | TransactionCommand::Savepoint(_) | TransactionCommand::Release(_) => false,
+                | TransactionCommand::Begin
+                | TransactionCommand::Savepoint(_)
+                | TransactionCommand::Release(_) => false,
             },
             Self::CreateAs | Self::Ddl => true,
             Self::Select

@@ -388,9 +388,9 @@ fn transaction_command(transaction: &pb::TransactionStmt) -> Told {
         Ok(pb::TransactionStmtKind::TransStmtSavepoint) => TransactionCommand::Savepoint(savepoint()),
         Ok(pb::TransactionStmtKind::TransStmtRelease) => TransactionCommand::Release(savepoint()),
         Ok(pb::TransactionStmtKind::TransStmtRollbackTo) => TransactionCommand::RollbackTo(savepoint()),
-        Ok(
-            pb::TransactionStmtKind::TransStmtCommitPrepared | pb::TransactionStmtKind::TransStmtRollbackPrepared,
-        ) => TransactionCommand::FinishPrepared,
+        Ok(pb::TransactionStmtKind::TransStmtCommitPrepared | pb::TransactionStmtKind::TransStmtRollbackPrepared) => {
+            TransactionCommand::FinishPrepared
+        }
         Ok(pb::TransactionStmtKind::TransStmtPrepare) => TransactionCommand::Prepare,
         Ok(pb::TransactionStmtKind::Undefined) | Err(_) => return refused("this is not understood"),
     };

@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::login::{self, Credential, LoginError};
 use super::{Server, Target, Upstream, UpstreamError, loader_sql, privileges};
 use crate::catalog::{
-    Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind, UniqueKey,
+    Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind,
+    UniqueKey,
 };
 use crate::tls::TlsError;
 use crate::wire::backend::{self, TransactionStatus};

@@ -86,12 +86,7 @@ impl Resolver<'_> {
                 let message = format!("whether \"{name}\" is a column of the written table cannot be told");
                 return Err(Problem::refuse(Code::NotUnderstood, message, at).hint("qualify the column's name"));
             }
-            if let [
-                Found {
-                    system: Some(oid), ..
-                },
-            ] = found.as_slice()
-            {
+            if let [Found { system: Some(oid), .. }] = found.as_slice() {
                 return self.system_column(*oid, name, at);
             }
             if target {

@@ -82,7 +82,11 @@ impl Resolver<'_> {
     pub(super) fn lock(&mut self, lock: &pb::LockStmt) -> Result<()> {
         for node in &lock.relations {
             let Tree::RangeVar(range) = Tree::of(node)? else {
-                return Err(Problem::refuse(Code::NotUnderstood, "this LOCK is not understood", None));
+                return Err(Problem::refuse(
+                    Code::NotUnderstood,
+                    "this LOCK is not understood",
+                    None,
+                ));
             };
             let relation = self.relation(range)?;
             self.note_relation(&relation, range, Use::Lock, false)?;
@@ -102,7 +106,9 @@ impl Resolver<'_> {
                 let hint = format!(
                     "if it sends nothing that is not released, add to the rules: functions: {{allow: [\"{signature}\"]}}"
                 );
-                return Err(Problem::refuse(Code::StatementNotAllowed, message, None).hint(hint).gap());
+                return Err(Problem::refuse(Code::StatementNotAllowed, message, None)
+                    .hint(hint)
+                    .gap());
             }
         }
         Ok(())

@@ -379,9 +379,7 @@ impl Resolver<'_> {
                 Kind::AexprBetween | Kind::AexprNotBetween | Kind::AexprBetweenSym | Kind::AexprNotBetweenSym => {
                     self.total_list("<=", &left, e.rexpr.as_deref())
                 }
-                Kind::AexprOpAny | Kind::AexprOpAll => {
-                    self.total_any(&name, &left, &right)
-                }
+                Kind::AexprOpAny | Kind::AexprOpAll => self.total_any(&name, &left, &right),
                 Kind::AexprLike | Kind::AexprIlike => self.is_text(&left) && like_pattern_is_total(e.rexpr.as_deref()),
                 Kind::AexprNullif | Kind::AexprSimilar | Kind::Undefined => false,
             };

@@ -593,9 +593,7 @@ fn owner<'s>(reference: &pb::ColumnRef, scope: &'s Scope<'_>) -> Option<(&'s Ite
     let fields: Vec<&str> = reference.fields.iter().filter_map(string_of).collect();
     let mut owners = scope.items.iter().filter_map(|item| match fields.as_slice() {
         [name] => item.columns.iter().find(|c| c.name == *name).map(|c| (item, c)),
-        [relation, name] if item.name == *relation => {
-            item.columns.iter().find(|c| c.name == *name).map(|c| (item, c))
-        }
+        [relation, name] if item.name == *relation => item.columns.iter().find(|c| c.name == *name).map(|c| (item, c)),
         _ => None,
     });
     let found = owners.next()?;

@@ -79,7 +79,9 @@ impl Resolver<'_> {
 
     /// `left operator ANY (array)`, the array a constant or parameter.
     pub(super) fn total_any(&self, operator: &str, left: &Value, array: &Value) -> bool {
-        let element = array.type_oid.map(|t| self.env.catalog.type_by_oid(t).map(|t| t.element));
+        let element = array
+            .type_oid
+            .map(|t| self.env.catalog.type_by_oid(t).map(|t| t.element));
         let element = match element {
             None => None,
             Some(Some(element)) if element != 0 => Some(element),

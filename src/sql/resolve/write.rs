@@ -117,7 +117,11 @@ impl Resolver<'_> {
             Tree::UpdateStmt(update) => self.update(update, parent, position),
             Tree::DeleteStmt(delete) => self.delete(delete, parent, position),
             Tree::MergeStmt(merge) => self.merge(merge, parent, position),
-            _ => Err(Problem::refuse(Code::NotUnderstood, "this write is not understood", None)),
+            _ => Err(Problem::refuse(
+                Code::NotUnderstood,
+                "this write is not understood",
+                None,
+            )),
         }
     }
 
