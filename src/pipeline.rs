@@ -147,6 +147,8 @@ pub struct Facts {
     pub fields: Vec<FieldUse>,
     /// Which kinds of row filter apply.
     pub row_filters: Vec<&'static str>,
+    /// `mode: observe`: all this would be, and is not; the statement ran as it came.
+    pub observed: bool,
 }
 
 /// Facts that all executions of one plan share, and how the audit writes them, made once.
@@ -258,17 +260,13 @@ pub struct Refusal {
 
 /// Admits a request: the policy's admission, and that a data subject it names can be one.
 ///
-/// `in_force` is `pgpurpose.subject` as the server's session has it: SQL reads the subject there, so
-/// a declaration that says otherwise (by a tag) cannot be served.
-///
 /// # Errors
-/// As [`Policy::admit`]; `subject_missing` where the subject is no key, or not the one in force.
+/// As [`Policy::admit`]; `subject_missing` where the subject is no key.
 pub fn admit<'p>(
     policy: &'p Policy,
     catalog: &Catalog,
     role: &str,
     declared: &Declaration,
-    in_force: &str,
     now: time::OffsetDateTime,
 ) -> Result<Admission<'p>, Denial> {
     let admission = policy.admit(role, declared, now)?;
@@ -276,28 +274,15 @@ pub fn admit<'p>(
         return Ok(admission);
     }
     let subject = declared.subject.as_deref().unwrap_or_default();
-    let missing = |message: &str, hint: &str| {
-        let (message, hint) = (message.to_owned(), Some(hint.to_owned()));
-        Err(Denial {
-            code: Code::SubjectMissing,
-            message,
-            detail: None,
-            hint,
-            rule: None,
-        })
-    };
-    if subject != in_force {
-        return missing(
-            "a data subject in a tag is not served",
-            "SET pgpurpose.subject before the statement",
-        );
-    }
     match crate::rewrite::obligation::subject_key(subject, policy, catalog) {
         Some(_) => Ok(admission),
-        None => missing(
-            "pgpurpose.subject is no key of a data subject",
-            "set it to a key, or to root:key where there are several kinds of people",
-        ),
+        None => Err(Denial {
+            code: Code::SubjectMissing,
+            message: "pgpurpose.subject is no key of a data subject".to_owned(),
+            detail: None,
+            hint: Some("set it to a key, or to root:key where there are several kinds of people".to_owned()),
+            rule: None,
+        }),
     }
 }
 
@@ -372,6 +357,7 @@ impl Facts {
             fingerprint: None,
             fields: Vec::new(),
             row_filters: Vec::new(),
+            observed: false,
         }
     }
 }

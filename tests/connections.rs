@@ -585,3 +585,46 @@ fn encodings_are_converted_by_the_server() {
     let (out, errors) = script("BEGIN; SET client_encoding = 'SJIS'; ROLLBACK; SELECT 'é';".as_bytes());
     assert_eq!((&out[..], errors.as_str()), ("é\n".as_bytes(), ""));
 }
+
+/// All that still comes, up to the end of the connection.
+fn last_words(raw: Raw) -> String {
+    let mut socket = raw.0;
+    let wait = Some(std::time::Duration::from_secs(60));
+    socket.get_mut().set_read_timeout(wait).unwrap();
+    let mut said = Vec::new();
+    socket.read_to_end(&mut said).expect("an end");
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[test]
+fn sessions_end_when_either_side_does_or_says_nothing() {
+    let cluster = Cluster::start();
+    cluster.psql("postgres", "postgres", ROLES);
+    let silent = Proxy::start("silent", &url(&cluster), &["--idle-timeout", "1"]);
+    let said = last_words(Raw::connect(silent.port));
+    assert!(said.contains("57P05"), "{said:?}");
+    let mut busy = Raw::connect(silent.port);
+    assert_eq!(busy.query("BEGIN").0, "CZ");
+
+    let proxy = Proxy::start("ends", &url(&cluster), &[]);
+    drop((Raw::connect(proxy.port), busy));
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'";
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while cluster.psql("postgres", "postgres", left) != "0" {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the server still serves who is gone"
+        );
+    }
+
+    let orphan = Raw::connect(proxy.port);
+    drop(cluster);
+    let said = last_words(orphan);
+    assert!(said.contains("FATAL"), "{said:?}");
+    // It serves on: what comes next is told why it cannot be served.
+    let refused = psql(&as_app(proxy.port, ""), "SELECT 1").unwrap_err();
+    assert!(
+        refused.contains("the connection to the database server failed"),
+        "{refused}"
+    );
+}

@@ -3,7 +3,7 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test rules` writes them anew, to be read before they are kept.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -201,4 +201,42 @@ fn exit_codes_tell_usage_from_findings() {
     assert_eq!(code(&["matrix", "canary.yaml", "--role", "nobody"]), Some(2));
     assert_eq!(code(&["matrix", "canary.yaml", "--role", "app"]), Some(0));
     assert_eq!(code(&["matrix", "names.yaml"]), Some(1));
+}
+
+/// The presets that are shipped, under rules that build on them.
+#[test]
+fn presets_are_there_to_build_on() {
+    let presets = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/presets");
+    let mut files = vec![(
+        "mine.yaml".to_owned(),
+        "version: 1
+include: [presets/fideslang-data-categories.yaml, presets/fideslang-purposes.yaml]
+roles: {app: {purposes: [essential.service]}}
+tables:
+  s.people:
+    data_subject: {key: id}
+    collected_for: [essential.service]
+    columns: {id: user.unique_id, genes: user.health_and_medical.genetic, mail: user.contact.email}
+release: [{purposes: [essential], data_categories: [user.contact], as: {mask: {}}}]
+"
+        .to_owned(),
+    )];
+    for name in ["fideslang-data-categories.yaml", "fideslang-purposes.yaml"] {
+        let text = std::fs::read_to_string(presets.join(name)).unwrap();
+        assert!(text.contains("CC BY 4.0"), "{name} names no licence");
+        files.push((format!("presets/{name}"), text));
+    }
+    let set = pgpurpose::rules::load(&files).unwrap_or_else(|findings| panic!("{findings}"));
+    let policy = set.for_database("any").unwrap();
+    assert_eq!((policy.categories.len(), policy.purposes.len()), (85, 55));
+    let sensitivity = |key: &str| policy.category(key).unwrap().sensitivity;
+    assert_eq!(
+        sensitivity("user.health_and_medical.genetic"),
+        pgpurpose::policy::Sensitivity::Sensitive
+    );
+    assert_eq!(
+        sensitivity("user.contact.email"),
+        pgpurpose::policy::Sensitivity::Personal
+    );
+    assert_eq!(sensitivity("system.operations"), pgpurpose::policy::Sensitivity::None);
 }

@@ -107,30 +107,61 @@ async fn what_is_served() {
     constants_that_make_no_difference_are_filled_in(&served, &client).await;
     an_index_on_a_raw_column_is_used(&client).await;
     a_table_made_elsewhere_is_found(&served, &client).await;
+    what_a_bounded_result_showed_is_recorded(&served).await;
     what_a_lost_session_was_shown_is_recorded(&served).await;
 }
 
-/// A session that ends in the midst of a result has disclosed rows: the record says how many.
-async fn what_a_lost_session_was_shown_is_recorded(served: &Served) {
+/// A result that is cut off has disclosed rows: the record says how many. The session goes on.
+async fn what_a_bounded_result_showed_is_recorded(served: &Served) {
     let client = served.connect().await;
     client.batch_execute("SET pgpurpose.purpose = 'few'").await.unwrap();
     let ended = client.simple_query("SELECT id FROM people").await.unwrap_err();
     let told = ended.as_db_error().unwrap();
     assert_eq!(told.constraint(), Some("too_many_rows"));
-    let recorded = tokio::time::timeout(Duration::from_secs(60), async {
+    let recorded = completed(served, |e| e["sqlstate"] == "42501").await;
+    assert_eq!(recorded["rows"], 3);
+    client.simple_query("SELECT id FROM people LIMIT 3").await.unwrap();
+}
+
+/// So has a session that is lost in the midst of one.
+async fn what_a_lost_session_was_shown_is_recorded(served: &Served) {
+    let client = served.connect().await;
+    let query = tokio::spawn(async move {
+        client
+            .simple_query("SELECT p.id FROM people p, people q")
+            .await
+            .map(drop)
+    });
+    let writing = "FROM pg_stat_activity WHERE usename = 'app' AND state = 'active' AND wait_event = 'ClientWrite'";
+    let ended = format!("SELECT pg_terminate_backend(pid) {writing}");
+    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    while served.cluster.psql("postgres", "postgres", &ended).trim() != "t" {
+        assert!(
+            tokio::time::Instant::now() < end,
+            "the server never waits for its reader"
+        );
+    }
+    query.await.unwrap().unwrap_err();
+    let recorded = completed(served, |e| e["sqlstate"] == "08006" || e["sqlstate"] == "57P01").await;
+    assert!(recorded["rows"].as_u64() > Some(0), "{recorded}");
+}
+
+/// The first record of a completion that is wanted.
+async fn completed(served: &Served, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let found = tokio::time::timeout(Duration::from_secs(60), async {
         loop {
             let log = std::fs::read_to_string(&served.audit).unwrap();
             let events = log
                 .lines()
-                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-            let mut completed = events.filter(|e| e["event"] == "completed" && e["sqlstate"] == "42501");
+                .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            let mut completed = events.filter(|e| e["event"] == "completed" && wanted(e));
             if let Some(event) = completed.next() {
                 return event;
             }
             tokio::task::yield_now().await;
         }
     });
-    assert_eq!(recorded.await.expect("a record of what was shown")["rows"], 3);
+    found.await.expect("a record of what was shown")
 }
 
 async fn a_repeated_statement_is_read_once(served: &Served, client: &Client) {

@@ -107,7 +107,7 @@ fn plot(outcomes: &[Outcome], stage: &Stage) -> String {
             y + bar * 2 - 3,
             outcome.workload.name
         );
-        for n in 1..stage.targets.len() {
+        for (n, colour) in colours.iter().enumerate().take(stage.targets.len()).skip(1) {
             let value = cpu(outcome, n);
             let (y, length) = (y + (n - 1) * bar, value / most * width);
             let _ = writeln!(
@@ -115,7 +115,7 @@ fn plot(outcomes: &[Outcome], stage: &Stage) -> String {
                 "<rect x=\"{left}\" y=\"{y}\" width=\"{length:.0}\" height=\"{}\" fill=\"{}\"/>\
                  <text x=\"{:.0}\" y=\"{}\">{value:.1} µs</text>",
                 bar - 2,
-                colours[n],
+                colour,
                 left as f64 + length + 4.0,
                 y + bar - 4
             );

@@ -405,6 +405,9 @@ impl StatementEvent<'_> {
 fn rendered(facts: &Facts) -> Box<[u8]> {
     let mut out = Vec::with_capacity(512);
     let mut fields = Fields::following(&mut out);
+    if facts.observed {
+        fields.text("mode", "observe");
+    }
     fields.text("outcome", facts.outcome.as_str());
     fields.text_or_null("code", facts.code.map(Code::as_str));
     fields.bounded_or_null("statement", facts.statement.as_deref(), STATEMENT_CHARS);

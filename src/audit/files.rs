@@ -56,6 +56,15 @@ fn stem_and_extension(path: &Path) -> (String, String) {
     (stem, extension)
 }
 
+/// The number of the first record that the name of a file states, if it was rotated away.
+pub(super) fn stated_first(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?;
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    let stem = Path::new(name).file_stem()?.to_str()?;
+    let (_, digits) = stem.rsplit_once('-')?;
+    (digits.len() >= DIGITS).then(|| digits.parse().ok())?
+}
+
 /// A file that was rotated away.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rotated {

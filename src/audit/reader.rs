@@ -191,6 +191,7 @@ pub fn verify_against(files: &[PathBuf], expected: &Expected, mut found: impl Fn
     let mut verification = Verification {
         chain: Checker::default(),
         expected,
+        stated: None,
         summary: Summary {
             records: 0,
             first_seq: None,
@@ -205,6 +206,7 @@ pub fn verify_against(files: &[PathBuf], expected: &Expected, mut found: impl Fn
     };
     for path in in_order(files)? {
         let mut lines = Lines::open(&path).map_err(|error| named(&path, &error))?;
+        verification.stated = files::stated_first(&path);
         while let Some((number, line)) = lines.next_line().map_err(|error| named(&path, &error))? {
             if let Err(fault) = verification.next(line) {
                 verification.summary.faults += 1;
@@ -225,6 +227,8 @@ pub fn verify_against(files: &[PathBuf], expected: &Expected, mut found: impl Fn
 struct Verification<'e> {
     chain: Checker,
     expected: &'e Expected,
+    /// The number of the first record by the file's name, at its first line.
+    stated: Option<u64>,
     summary: Summary,
 }
 
@@ -239,11 +243,22 @@ impl Verification<'_> {
             Line::TooLong => return Err(Fault::TooLong),
             Line::Undecodable => return Err(Fault::Undecodable),
         };
+        let is_first = self.chain.head().is_none();
+        let stated = self.stated.take();
         match self.chain.next(line) {
             Ok(link) => {
                 self.summary.records += 1;
                 compare(&mut self.summary.known, link.seq, link.hash);
-                self.checkpoint(line, &link)
+                self.checkpoint(line, &link)?;
+                match stated {
+                    // Of later files the chain itself shows it.
+                    Some(from) if is_first && from < link.seq => Err(Fault::Missing {
+                        from,
+                        to: link.seq - 1,
+                        next: link.seq,
+                    }),
+                    Some(_) | None => Ok(()),
+                }
             }
             Err(fault) => {
                 // A sound record that stands wrongly is a record still.

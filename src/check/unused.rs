@@ -71,7 +71,9 @@ fn unused_purposes(rules: &Rules<'_>, findings: &mut Diagnostics) {
     let used = |name: &str| policy.roles.values().any(|role| role.may_use(name));
     for purpose in policy.purposes.values() {
         let below = || policy.purposes.keys().filter(|name| within(name, &purpose.name));
-        if purpose.prohibited || purpose.is_expired(rules.today) || below().any(|name| used(name)) {
+        // What a file of a sub-folder declares is there to choose from.
+        let offered = purpose.place.file.contains('/');
+        if offered || purpose.prohibited || purpose.is_expired(rules.today) || below().any(|name| used(name)) {
             continue;
         }
         let message = format!("no role may act for purpose `{}`", purpose.name);

@@ -63,14 +63,6 @@ impl Reloader {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = hash;
         let journal = &self.shared.journal;
         let loaded = files.and_then(|files| rules::load(&files).map_err(RulesError::Wrong));
-        if let Some(Err(error)) = loaded.as_ref().ok().map(|set| super::serve::enforced(set.clone())) {
-            tracing::error!("the old rules stay in force: {error}");
-            journal.note(Event::Reload {
-                accepted: false,
-                errors: 1,
-            });
-            return;
-        }
         match loaded {
             Ok(set) => {
                 let old = self.shared.rules.load_full();

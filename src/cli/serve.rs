@@ -13,8 +13,6 @@ use tokio::sync::watch;
 
 use crate::audit::Event;
 use crate::downstream;
-use crate::policy::Mode;
-use crate::rules::PolicySet;
 use crate::session::{self, Options, Phase, Plans, Rules, Shared};
 use crate::upstream::Target;
 use crate::upstream::catalogs::Catalogs;
@@ -63,8 +61,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Exit {
     log();
-    let loaded = rules_files::load(&args.rules).map_err(|error| error.to_string());
-    let set = match loaded.and_then(enforced) {
+    let set = match rules_files::load(&args.rules) {
         Ok(set) => set,
         Err(error) => {
             complain(&error);
@@ -122,13 +119,18 @@ pub(super) fn run(args: Args) -> Exit {
 }
 
 /// The program's own log goes to standard error; it never holds what clients or the server said.
+///
+/// Only our own words: libraries print what they are given (a parser its SQL, say), whatever is asked for.
+/// For the same reason records of the crate `log` are not taken over.
 fn log() {
+    use tracing_subscriber::layer::SubscriberExt as _;
     let filter = tracing_subscriber::EnvFilter::try_from_env("PGPURPOSE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
+    let ours = tracing_subscriber::filter::filter_fn(|event| event.target().starts_with("pgpurpose"));
+    let printed = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::registry().with(filter).with(ours).with(printed);
+    // Only a second call in one process fails, and then the first holds.
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 fn secret(args: &Args) -> Result<Vec<u8>, String> {
@@ -142,15 +144,6 @@ fn secret(args: &Args) -> Result<Vec<u8>, String> {
         return Err(format!("{} holds fewer than 16 bytes", path.display()));
     }
     Ok(secret)
-}
-
-/// Rules that ask for what this version does not do are not served.
-pub(super) fn enforced(set: PolicySet) -> Result<PolicySet, String> {
-    let observes = set.policies().any(|(_, policy)| policy.mode == Mode::Observe);
-    match observes {
-        true => Err("mode: observe is not served by this version; set mode: enforce".to_owned()),
-        false => Ok(set),
-    }
 }
 
 async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) -> Result<(), String> {

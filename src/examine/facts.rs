@@ -100,6 +100,7 @@ impl Examination<'_> {
             fingerprint: Some(fingerprint),
             fields: Vec::new(),
             row_filters: Vec::new(),
+            observed: false,
         }
     }
 

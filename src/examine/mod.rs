@@ -4,6 +4,7 @@
 //! Pure. The steps are the layers' own; this is only their order.
 
 mod facts;
+mod observe;
 mod second;
 mod session;
 mod template;
@@ -15,7 +16,7 @@ use crate::catalog::Function;
 use crate::pipeline::{
     Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Prepares, Refusal, Standing,
 };
-use crate::policy::{Admission, Code, Denial, Form};
+use crate::policy::{Admission, Code, Denial, Form, Mode};
 use crate::rewrite::edit::Edits;
 use crate::rewrite::plan::{Planned, Planner, Refused};
 use crate::rewrite::query_span::QueryTokens;
@@ -59,11 +60,15 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
             context,
             parameters: &parsed.parameters,
         };
-        let (planned, edits) = examination.run()?;
+        let (planned, edits) = match context.policy.mode {
+            Mode::Enforce => examination.run()?,
+            Mode::Observe => examination.observe()?,
+        };
         all.edits.extend(edits.edits.iter().cloned());
         statements.push(planned);
         each.push((statement, edits));
     }
+    counted_stand_alone(contexts, &statements)?;
     let Some((outgoing, positions)) = all.apply(text) else {
         return Err(Refusal::simple(Code::NotVerified, "two edits overlap"));
     };
@@ -76,6 +81,38 @@ pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusa
         positions,
         statements: statements.into(),
     })
+}
+
+/// `max_rows`: what stands in a message with a statement whose rows are counted.
+fn counted_stand_alone(contexts: &[Context<'_>], statements: &[PlannedStatement]) -> Result<(), Refusal> {
+    let bounded = |context: &Context<'_>| match &context.standing {
+        Standing::Admitted(admission) => context.policy.mode == Mode::Enforce && admission.purpose().max_rows.is_some(),
+        Standing::Undeclared(_) | Standing::Inadmissible(_) => false,
+    };
+    let counts = |(context, planned): (&Context<'_>, &PlannedStatement)| {
+        let of_another = matches!(planned.command, Command::Fetch { .. } | Command::Execute { .. });
+        planned.max_rows.is_some() || (of_another && bounded(context))
+    };
+    let counted: Vec<bool> = contexts.iter().zip(statements).map(counts).collect();
+    let (Some(first), Some(last)) = (counted.iter().position(|c| *c), counted.iter().rposition(|c| *c)) else {
+        return Ok(());
+    };
+    let mut others = statements
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index != first || first != last);
+    let beside =
+        |(index, planned): &(usize, &PlannedStatement)| rows::may_stand_beside(&planned.command, *index > first);
+    match others.find(|other| !beside(other)) {
+        None => Ok(()),
+        Some((_, planned)) => {
+            let message =
+                "its purpose has max_rows, and the message holds what could not be undone if they were passed";
+            let mut refusal = Refusal::simple(Code::StatementNotAllowed, message).about(Some(planned));
+            refusal.hint = Some("send each statement in a message of its own".to_owned());
+            Err(refusal)
+        }
+    }
 }
 
 impl Examination<'_> {
@@ -123,23 +160,34 @@ impl Examination<'_> {
         }
     }
 
+    /// A function that the rules name.
+    fn is_allowed(&self, function: &Function) -> bool {
+        let mut named = self.context.policy.functions_allowed.iter();
+        named.any(|(signature, _)| same_signature(signature, &function.signature))
+    }
+
+    fn env<'e>(&'e self, allowed: &'e dyn Fn(&Function) -> bool) -> Env<'e> {
+        Env {
+            catalog: self.context.catalog,
+            search_path: self.context.search_path,
+            allowed,
+            parameters: self.parameters,
+        }
+    }
+
+    /// What the statement names, by both readings.
+    fn resolved(&self, env: Env<'_>) -> Result<Resolved, Refusal> {
+        let resolved = resolve(self.statement, env).map_err(|p| self.problem(p))?;
+        self.second_reading(&resolved)?;
+        Ok(resolved)
+    }
+
     /// A statement with a query in it.
     fn query(&self) -> Result<(PlannedStatement, Edits), Refusal> {
         let policy = self.context.policy;
-        let allowed = |f: &Function| {
-            policy
-                .functions_allowed
-                .iter()
-                .any(|(s, _)| same_signature(s, &f.signature))
-        };
-        let env = Env {
-            catalog: self.context.catalog,
-            search_path: self.context.search_path,
-            allowed: &allowed,
-            parameters: self.parameters,
-        };
-        let resolved = resolve(self.statement, env).map_err(|p| self.problem(p))?;
-        self.second_reading(&resolved)?;
+        let allowed = |f: &Function| self.is_allowed(f);
+        let env = self.env(&allowed);
+        let resolved = self.resolved(env)?;
         if let Standing::Undeclared(denial) = self.context.standing
             && self.reads_rows(&resolved)
         {
@@ -295,6 +343,13 @@ impl Examination<'_> {
             return Ok(());
         };
         let purpose = admission.purpose();
+        let holds = matches!(self.statement.command, Command::Declare { hold: true, .. });
+        if holds && purpose.one_subject {
+            let message = format!("a cursor WITH HOLD is not served for purpose {}", purpose.name);
+            return Err(self.refuse(Code::StatementNotAllowed, message).hinted(
+                "its rows are read when the transaction ends, whoever is the subject then; leave WITH HOLD out",
+            ));
+        }
         let decisions = || planned.decided.values().filter_map(|d| d.decision.as_ref());
         if self.statement.command == Command::Explain && !purpose.explain && decisions().any(|d| d.protected) {
             let message = format!(

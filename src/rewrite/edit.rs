@@ -258,9 +258,19 @@ pub struct Edits {
     pub edits: Vec<Edit>,
     /// Relations whose name stays or only gets its schema: `RangeVar.location` and full name.
     pub as_is: Vec<(usize, QualifiedName)>,
+    /// The statement goes out as it came, whatever it names (`mode: observe`): there are no edits.
+    pub unchanged: bool,
 }
 
 impl Edits {
+    /// Of a statement that goes out as it came.
+    pub fn none() -> Self {
+        Self {
+            unchanged: true,
+            ..Self::default()
+        }
+    }
+
     /// Notes an edit.
     pub fn push(&mut self, range: Range<usize>, text: impl Into<String>, kind: EditKind) {
         self.edits.push(Edit {

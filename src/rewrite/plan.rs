@@ -13,7 +13,7 @@ use crate::sql::resolve::{
 use super::edit::{EditKind, Edits, Fragment, FragmentCheck};
 use super::places::{Misplaced, Places};
 use super::released::{Decided, Gap, Release, release};
-use super::{quote, write};
+use super::{quote, rows, write};
 
 /// A refusal found while planning.
 #[derive(Debug)]
@@ -287,7 +287,14 @@ impl<'p> Planner<'_, 'p> {
         let list = places.list_behind(place.whole.end)?;
         let columns: Vec<String> = resolved.outputs.iter().map(|c| quote::ident(&c.name)).collect();
         let name = quote::ident(&relation.name.name);
-        let query = format!("SELECT {} FROM ({}) AS {name}", columns.join(", "), fragment.text);
+        let most = self.admission.and_then(|admission| admission.purpose().max_rows);
+        let limit = most.and_then(rows::enough).map(|rows| format!(" LIMIT {rows}"));
+        let query = format!(
+            "SELECT {} FROM ({}) AS {name}{}",
+            columns.join(", "),
+            fragment.text,
+            limit.unwrap_or_default()
+        );
         let range = place.whole.start..list.map_or(place.whole.end, |l| l.end);
         planned
             .edits

@@ -11,7 +11,7 @@ use crate::policy::Code;
 use crate::sql::grammar::Tree;
 use crate::sql::lexer::Token;
 use crate::sql::resolve::{Resolved, Use};
-use crate::sql::{Command, ParsedStatement};
+use crate::sql::{Command, ParsedStatement, TransactionCommand};
 
 use super::aggregate::outermost;
 use super::edit::{Edit, EditKind, Wrapper};
@@ -55,8 +55,9 @@ pub fn plan(
         return Err(Refused::new(Code::StatementNotAllowed, message, None)
             .hint("send the change without RETURNING, and read in a statement of its own"));
     }
-    let one_more = most.checked_add(1).filter(|rows| i64::try_from(*rows).is_ok());
-    if let (Some(rows), Some(select)) = (one_more, outermost(&statement.node))
+    // The header of a COPY comes as a row.
+    let counted = most.saturating_add(u64::from(copies_header(&statement.node)));
+    if let (Some(rows), Some(select)) = (enough(most), outermost(&statement.node))
         && may_be_wrapped(select)
         && let Some(range) = QueryTokens::find(&statement.command, text, tokens, span).and_then(|q| q.range())
     {
@@ -76,7 +77,54 @@ pub fn plan(
             .edits
             .push(range.end..range.end, after, EditKind::WrapClose(wrapper));
     }
-    Ok(Some(most))
+    Ok(Some(counted))
+}
+
+fn copies_header(node: &pb::Node) -> bool {
+    let Ok(Tree::CopyStmt(copy)) = Tree::of(node) else {
+        return false;
+    };
+    copy.options.iter().any(|option| match Tree::of(option) {
+        Ok(Tree::DefElem(option)) if option.defname == "header" => match option.arg.as_deref().map(Tree::of) {
+            None => true,
+            Some(Ok(Tree::String(value))) => ["true", "on"].iter().any(|on| value.sval.eq_ignore_ascii_case(on)),
+            // Said otherwise, it counts as a row: stricter by one.
+            Some(_) => false,
+        },
+        _ => false, // no other option adds a row
+    })
+}
+
+/// How many rows PostgreSQL need make, so that it is known whether they are too many.
+pub fn enough(most: u64) -> Option<u64> {
+    most.checked_add(1).filter(|rows| i64::try_from(*rows).is_ok())
+}
+
+/// Whether a statement of a message may stand beside one whose rows are counted. The server runs them all
+/// before it is known that the rows are too many: what was to be undone could not be.
+pub fn may_stand_beside(command: &Command, behind: bool) -> bool {
+    match command {
+        Command::Select | Command::Show(_) | Command::Explain | Command::Fetch { .. } | Command::CopyOut => true,
+        Command::Set(_)
+        | Command::SetConfig(_)
+        | Command::SetCharacteristics
+        | Command::Reset(_)
+        | Command::ResetAll
+        | Command::Prepare { .. }
+        | Command::Declare { .. }
+        | Command::Close(_)
+        | Command::Transaction(TransactionCommand::Begin) => !behind,
+        Command::Write
+        | Command::Transaction(_)
+        | Command::Discard(_)
+        | Command::Execute { .. }
+        | Command::Deallocate(_)
+        | Command::CopyIn
+        | Command::Ddl
+        | Command::CreateAs
+        | Command::Coordinate
+        | Command::Refused => false,
+    }
 }
 
 /// FOR UPDATE and writes in WITH must stand at the outermost level.

@@ -167,7 +167,13 @@ impl Checks<'_, '_> {
             };
             planned.edits.edits.insert(0, edit);
             let kind = EditKind::CheckClose { target, place };
-            planned.edits.push(range.end..range.end, after, kind);
+            // Before a WHERE that is put behind the last value.
+            let close = Edit {
+                range: range.end..range.end,
+                text: after,
+                kind,
+            };
+            planned.edits.edits.insert(0, close);
         }
     }
 

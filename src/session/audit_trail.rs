@@ -9,7 +9,7 @@ use crate::audit::{
     AuditUnavailable, BreakGlassPhase, Event, Journal, PolicyStamp, Recorded, SessionFacts, SqlState, StatementEvent,
     SubjectHash, Ticket,
 };
-use crate::pipeline::{Facts, SharedFacts};
+use crate::pipeline::{Facts, HiddenOrigin, SharedFacts};
 use crate::verify::Verified;
 
 use super::break_glass::Glass;
@@ -96,6 +96,16 @@ impl Trail {
             reason: glass.reason.clone(),
             phase,
             policy: Arc::clone(policy),
+        });
+    }
+
+    /// The session is ended: a hidden column came back as it is stored.
+    pub fn stopped(&self, of: Option<Ticket>, origin: &HiddenOrigin) {
+        self.journal.note(Event::Stopped {
+            session: Arc::clone(&self.session),
+            of: of.map(|ticket| ticket.id()),
+            table: origin.table,
+            column: origin.column,
         });
     }
 

@@ -122,7 +122,8 @@ pub async fn passed_on(
         let out = &mut client.sender.buffer;
         match Authentication::read(question.body())? {
             Authentication::Ok => {
-                may_be_trusted(client, shared, asked).map_err(Failed::Tell)?;
+                let known = asked || client.certificate().is_some() || shared.options.allow_trust;
+                may_be_trusted(known, client.loopback).map_err(Failed::Tell)?;
                 client.sender.buffer.extend_from_slice(&question.bytes);
                 return Ok(());
             }
@@ -165,8 +166,8 @@ pub async fn passed_on(
 
 /// A server that asks for nothing trusts whoever reaches us: a certificate must speak for the client, or nobody but this
 /// machine may reach us.
-fn may_be_trusted(client: &Client, shared: &Shared, asked: bool) -> Result<(), ErrorFields> {
-    if asked || client.loopback || client.certificate().is_some() || shared.options.allow_trust {
+fn may_be_trusted(known: bool, loopback: bool) -> Result<(), ErrorFields> {
+    if known || loopback {
         return Ok(());
     }
     let message = "the server asks for no password, and this proxy is not on a loopback address";
@@ -201,4 +202,26 @@ fn refused(body: Bytes, client: &Client, shared: &Shared, facts: &SessionFacts) 
 fn not_allowed(what: &str, flag: &str) -> Failed {
     let message = format!("this proxy does not take {what}");
     Failed::Tell(fatal("28000", message).with(b'H', format!("use SCRAM-SHA-256; {flag} allows it for old set-ups")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_asks_nothing_is_accepted_on_loopback_or_for_somebody_known() {
+        for (known, loopback) in [(true, false), (false, true), (true, true)] {
+            assert_eq!(may_be_trusted(known, loopback), Ok(()), "{known} {loopback}");
+        }
+        let refused = may_be_trusted(false, false).unwrap_err();
+        assert_eq!(refused.sqlstate(), "28000");
+        assert!(refused.get(b'H').unwrap().contains("--allow-trust"));
+    }
+
+    #[test]
+    fn a_client_that_could_bind_itself_is_told_why_it_cannot() {
+        let initial = |first: &str| [b"SCRAM-SHA-256\0\0\0\0", &[first.len() as u8][..], first.as_bytes()].concat();
+        assert!(check_binding(&initial("y,,n=,r=abc")).is_err());
+        assert_eq!(check_binding(&initial("n,,n=,r=abc")), Ok(()));
+    }
 }

@@ -59,6 +59,10 @@ impl Session {
         if self.skipping {
             return false;
         }
+        // What follows a result that has too many rows is passed over; even a Sync would end its transaction.
+        if self.responses.may_be_too_many() {
+            return kind.is_extended() || matches!(kind, FrontendKind::Query | FrontendKind::Sync);
+        }
         // This session changed the catalog: between two pipelines there is time for another look.
         if self.catalog.is_dirty() && !self.unsynced && !self.responses.is_empty() {
             return kind.is_extended() || kind == FrontendKind::Query;

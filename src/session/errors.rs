@@ -38,13 +38,29 @@ pub fn rebuild(fields: &ErrorFields, about: About<'_>) -> ErrorFields {
         }
         (Some(_) | None, _, _) => None,
     };
-    told.fields()
+    let rebuilt = told
+        .fields()
         .into_iter()
         .filter(|(code, _)| !matches!(code, b'S' | b'V' | b'C' | b'M' | b'P'))
         .fold(
             ErrorFields::new(told.severity, &told.sqlstate, told.message.clone()).with_some(b'P', position),
             |fields, (code, text)| fields.with(code, text),
-        )
+        );
+    SOURCE.into_iter().fold(rebuilt, |all, code| {
+        all.with_some(code, fields.get(code).filter(|text| is_of_the_source(text)))
+    })
+}
+
+/// File, line and function of PostgreSQL's source that an error comes from: drivers know a cached plan that must be made
+/// anew by `RevalidateCachedQuery`.
+const SOURCE: [u8; 3] = *b"FLR";
+
+/// A name or number, as PostgreSQL's source has them, and nothing that a function could have put there.
+fn is_of_the_source(text: &str) -> bool {
+    text.len() <= 63
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
 }
 
 /// The refusal that a server's error stands for, where a check of ours in the statement failed.
@@ -66,4 +82,29 @@ pub fn rebuild_notice(fields: &ErrorFields, about: About<'_>) -> Option<ErrorFie
     known
         .then(|| rebuild(fields, about))
         .filter(|told| told.get(b'M') != Some(UNKNOWN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_where_in_postgresql_it_comes_from() {
+        let sent = ErrorFields::new("ERROR", "0A000", "cached plan must not change result type")
+            .with(b'F', "plancache.c")
+            .with(b'L', "718")
+            .with(b'R', "RevalidateCachedQuery");
+        let told = rebuild(&sent, About::default());
+        let source: Vec<_> = SOURCE.into_iter().map(|code| told.get(code)).collect();
+        assert_eq!(
+            source,
+            [Some("plancache.c"), Some("718"), Some("RevalidateCachedQuery")]
+        );
+        assert_eq!(told.get(b'M'), sent.get(b'M'));
+        let odd = rebuild(&sent.with(b'R', "x y"), About::default());
+        assert!(
+            odd.iter()
+                .all(|(code, text)| code != b'R' || text == "RevalidateCachedQuery")
+        );
+    }
 }

@@ -220,6 +220,7 @@ impl Session {
         if writes(&planned.plan, planned.index, &inner) {
             self.trail.journal().written(ticket).await?;
         }
+        self.set_subject(request.statement_subject());
         self.upstream.sender.execute(name, max_rows, &recorded);
         let gives = self.gives(&command, &planned, &request, &portal.text, Some(ticket.id()));
         let running = Running {
@@ -235,7 +236,9 @@ impl Session {
             command: command.clone(),
         };
         let copies_in = matches!(command, Command::CopyIn);
-        let sent = Sent::new(What::Execute(Box::new(running), portal)).running(std::iter::once(&command));
+        let sent = Sent::new(What::Execute(Box::new(running), portal))
+            .running(std::iter::once(&command))
+            .counting();
         self.sent(sent);
         if copies_in {
             // Until the server has said whether it takes data, nothing else may follow.
@@ -413,6 +416,19 @@ impl Session {
     /// A message of the extended protocol that is answered with an error in its place.
     pub(super) fn fail_extended(&mut self, refusal: &Refusal) {
         self.send_failing_parse(NEVER, &Recorded::refusal(), refusal, None);
+    }
+
+    /// The server's transaction fails behind an Execute, which answered what it was asked; the client gets
+    /// `fields`.
+    pub(super) fn fail_after(&mut self, fields: crate::wire::ErrorFields) {
+        self.upstream.sender.parse(NEVER, &Recorded::refusal(), &[]);
+        self.upstream.sender.flush();
+        let what = What::Parse {
+            name: NEVER.to_owned(),
+            statement: None,
+            named: false,
+        };
+        self.sent(Sent::new(what).failing(fields));
     }
 
     fn send_failing_parse(&mut self, name: &str, recorded: &Recorded, refusal: &Refusal, text: Option<&Text>) {

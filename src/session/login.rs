@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::audit::{Event, PolicyStamp, SessionFacts, SqlState};
 use crate::downstream::Client;
 use crate::pipeline::Outcome;
+use crate::policy::Mode;
 use crate::upstream::catalogs::{CatalogStore, Versioned};
 use crate::upstream::loader::{self, LoadError, Moment};
 use crate::upstream::{Upstream, UpstreamError};
@@ -101,29 +102,72 @@ pub async fn login(
     shared: &Shared,
     counted: &mut Counted,
 ) -> Result<LoggedIn, Failed> {
-    let asked = Asked::read(startup).map_err(Failed::Tell)?;
-    let facts = Arc::new(SessionFacts::new(
-        Uuid::now_v7(),
-        &asked.user,
-        asked.application(),
-        client.peer,
-        &asked.database,
-    ));
-    let mut stamp = None;
-    let done = proceed(client, startup, shared, counted, asked, &facts, &mut stamp).await;
-    let (outcome, sqlstate) = match &done {
-        Ok(_) => (Outcome::Allow, None),
-        Err(Failed::Tell(fields)) => (Outcome::Refuse, Some(SqlState::new(fields.sqlstate()))),
-        Err(Failed::Gone) => (Outcome::Error, None),
+    let named = |key: &str| {
+        startup
+            .parameters
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, v)| v.as_str())
     };
-    shared.journal.note(Event::Login {
-        session: facts,
-        outcome,
-        code: None,
-        sqlstate,
-        policy: stamp,
-    });
+    let user = named("user").unwrap_or_default();
+    let mut attempt = Attempt {
+        shared,
+        session: Arc::new(SessionFacts::new(
+            Uuid::now_v7(),
+            user,
+            named("application_name"),
+            client.peer,
+            named("database").unwrap_or(user),
+        )),
+        // Until it is known better: the client was too slow, or left.
+        outcome: Outcome::Error,
+        sqlstate: None,
+        policy: None,
+    };
+    let done = match Asked::read(startup) {
+        Ok(asked) => {
+            attempt.session = Arc::new(SessionFacts::new(
+                attempt.session.id,
+                &asked.user,
+                asked.application(),
+                client.peer,
+                &asked.database,
+            ));
+            let facts = Arc::clone(&attempt.session);
+            proceed(client, startup, shared, counted, asked, &facts, &mut attempt.policy).await
+        }
+        Err(fields) => Err(Failed::Tell(fields)),
+    };
+    match &done {
+        Ok(_) => attempt.outcome = Outcome::Allow,
+        Err(Failed::Tell(fields)) => {
+            attempt.outcome = Outcome::Refuse;
+            attempt.sqlstate = Some(SqlState::new(fields.sqlstate()));
+        }
+        Err(Failed::Gone) => {}
+    }
     done
+}
+
+/// A login under way; told of when it is over, whichever way, also where it is given up.
+struct Attempt<'s> {
+    shared: &'s Shared,
+    session: Arc<SessionFacts>,
+    outcome: Outcome,
+    sqlstate: Option<SqlState>,
+    policy: Option<Arc<PolicyStamp>>,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.shared.journal.note(Event::Login {
+            session: Arc::clone(&self.session),
+            outcome: self.outcome,
+            code: None,
+            sqlstate: self.sqlstate,
+            policy: self.policy.take(),
+        });
+    }
 }
 
 async fn proceed(
@@ -138,7 +182,8 @@ async fn proceed(
     let rules = InForce::of(shared, &asked.database)
         .ok_or_else(|| Failed::Tell(fatal("28000", "no rules speak of this database")))?;
     *stamp = Some(Arc::clone(&rules.stamp));
-    if !rules.policy.roles.contains_key(&asked.user) {
+    // Observed only, its statements are recorded as those of a role that may act for nothing.
+    if !rules.policy.roles.contains_key(&asked.user) && rules.policy.mode == Mode::Enforce {
         return Err(Failed::Tell(fatal(
             "28000",
             format!("role \"{}\" is not in the rules of this database", asked.user),
@@ -179,7 +224,7 @@ async fn proceed(
             source: Source::Startup,
         },
         Followed::ClientEncoding => Setting::text(&start.client_encoding, Source::Startup),
-        Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor => {
+        Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor | Followed::StatementSubject => {
             asked.initial(setting, &rules.policy)
         }
     });

@@ -35,7 +35,9 @@ mod shared;
 mod simple;
 mod startup;
 mod stream;
+mod subject;
 mod text;
+mod too_many;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::catalog::SearchPath;
 use crate::pipeline::{Context, Parsed, Plan, PreparedNames, Refusal, Template};
-use crate::policy::{Code, Policy};
+use crate::policy::{Code, Mode, Policy};
 use crate::sql::shape::Shape;
 use crate::sql::{ClientSql, Command, TagError};
 
@@ -274,7 +274,8 @@ impl Session {
         let tags: Vec<&crate::sql::Tag> = text.sql.tags().iter().collect();
         let meant = self.request(&policy, &self.settings, &tags);
         // Where an earlier statement of the same message sets the purpose, it is not in force yet.
-        if meant.declared.ground() != ground && !tags.iter().any(|t| t.key == "purpose") {
+        let elsewhere = meant.declared.ground() != ground && !tags.iter().any(|t| t.key == "purpose");
+        if elsewhere || !meant.declared.ground().is_of_subject_of(&ground) {
             return Err(prepared_elsewhere(prepared));
         }
         if matches!(prepared.origin, Origin::Sql(_)) && self.is_as_prepared(prepared, &meant) {
@@ -358,7 +359,7 @@ impl Session {
         let Some(statement) = portal.planned.statement() else {
             return Ok(());
         };
-        if !statement.command.needs_admission() {
+        if !statement.command.needs_admission() || self.rules.policy.mode == Mode::Observe {
             return Ok(());
         }
         let (message, hint) = if portal.ground != *ground {
@@ -387,10 +388,12 @@ impl Session {
         tags: &[&crate::sql::Tag],
     ) -> Request<'p> {
         let declared = Declared::new(settings, tags);
-        let subject = settings.get(Followed::Subject);
         let catalog = &self.catalog.current().catalog;
         let now = OffsetDateTime::now_utc();
-        let request = Request::new(policy, catalog, &self.role, declared, subject.as_text(), now);
+        let request = Request::new(policy, catalog, &self.role, declared, now);
+        if let Some(denial) = self.cannot_set_subject(&request) {
+            return request.denied(denial);
+        }
         match &self.glass {
             Some(glass) if request.admission().is_some() && glass.is_of(&request.declared) && glass.is_over(now) => {
                 request.denied(glass.denial())

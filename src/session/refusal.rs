@@ -66,6 +66,7 @@ pub fn unread(outcome: Outcome, code: Option<Code>) -> Facts {
         fingerprint: None,
         fields: Vec::new(),
         row_filters: Vec::new(),
+        observed: false,
     }
 }
 

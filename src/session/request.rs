@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use crate::audit::{DeclaredVia, TraceParent, known_tag};
 use crate::catalog::Catalog;
 use crate::pipeline::{self, Facts, Outcome, Refusal, Standing};
-use crate::policy::{Admission, Code, Declaration, Denial, PlanVariant, Policy};
+use crate::policy::{Admission, Code, Declaration, Denial, Mode, PlanVariant, Policy};
 use crate::sql::{Command, Tag};
 
 use super::settings::{Followed, Settings, Source};
@@ -17,6 +17,8 @@ pub struct Declared {
     pub declaration: Declaration,
     /// How the purpose was declared, if one was.
     pub via: Option<DeclaredVia>,
+    /// The subject comes from a tag of the statement.
+    pub tagged_subject: bool,
     /// The trace that the statement is a part of.
     pub trace: Option<TraceParent>,
     /// What else its tags say, for the audit.
@@ -42,11 +44,13 @@ impl Declared {
                 Source::RoleDefault => DeclaredVia::RoleDefault,
             },
         });
+        let subject = choose("subject", Followed::Subject);
         Self {
+            tagged_subject: subject.is_some() && tag("subject").is_some(),
             declaration: Declaration {
                 purpose,
                 reason: choose("reason", Followed::Reason),
-                subject: choose("subject", Followed::Subject),
+                subject,
                 actor: choose("actor", Followed::Actor),
             },
             via,
@@ -74,6 +78,13 @@ pub struct Ground {
     subject: Option<String>,
 }
 
+impl Ground {
+    /// Whether both name the same data subject, or none.
+    pub fn is_of_subject_of(&self, other: &Self) -> bool {
+        self.subject == other.subject
+    }
+}
+
 /// The part of a plan's key that tells how a statement stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StandingKey {
@@ -91,20 +102,19 @@ pub struct Request<'p> {
     /// What was declared.
     pub declared: Declared,
     answer: Result<Admission<'p>, Denial>,
+    /// `mode: observe`
+    observed: bool,
 }
 
 impl<'p> Request<'p> {
     /// Asks the policy.
-    pub fn new(
-        policy: &'p Policy,
-        catalog: &Catalog,
-        role: &str,
-        declared: Declared,
-        subject_in_force: &str,
-        now: OffsetDateTime,
-    ) -> Self {
-        let answer = pipeline::admit(policy, catalog, role, &declared.declaration, subject_in_force, now);
-        Self { declared, answer }
+    pub fn new(policy: &'p Policy, catalog: &Catalog, role: &str, declared: Declared, now: OffsetDateTime) -> Self {
+        let answer = pipeline::admit(policy, catalog, role, &declared.declaration, now);
+        Self {
+            declared,
+            answer,
+            observed: policy.mode == Mode::Observe,
+        }
     }
 
     /// The same, denied all the same.
@@ -136,6 +146,21 @@ impl<'p> Request<'p> {
         }
     }
 
+    /// What the server must have as the statement's own subject when it runs: empty where the session's is
+    /// meant; none where no subject counts.
+    pub fn statement_subject(&self) -> Option<&str> {
+        let scoped = self
+            .admission()
+            .is_some_and(|admission| admission.purpose().one_subject);
+        let tagged = self
+            .declared
+            .declaration
+            .subject
+            .as_deref()
+            .filter(|_| self.declared.tagged_subject);
+        (scoped && !self.observed).then(|| tagged.unwrap_or_default())
+    }
+
     /// The admission, for the audit.
     pub fn admission(&self) -> Option<&Admission<'p>> {
         self.answer.as_ref().ok()
@@ -149,6 +174,7 @@ impl<'p> Request<'p> {
     pub fn may_run(&self, command: &Command, planned: &Facts) -> Result<(), std::sync::Arc<Refusal>> {
         match &self.answer {
             Ok(_) => Ok(()),
+            Err(_) if self.observed => Ok(()),
             Err(_) if self.declared.declaration.purpose.is_none() || !command.needs_admission() => Ok(()),
             Err(denial) => Err(std::sync::Arc::new(Refusal {
                 code: denial.code,

@@ -57,15 +57,16 @@ impl Running {
 }
 
 impl Running {
+    /// How many rows its result may have, over all fetches; none: any number.
+    pub fn most_rows(&self) -> Option<u64> {
+        let statements = [self.planned.as_ref(), self.rows_of.as_ref()];
+        let bounds = statements.into_iter().flatten().filter_map(Planned::statement);
+        bounds.filter_map(|s| s.max_rows).min()
+    }
+
     /// How many more rows may be forwarded; none: any number.
     pub fn rows_left(&self) -> Option<u64> {
-        let statements = [self.planned.as_ref(), self.rows_of.as_ref()];
-        let most = statements
-            .into_iter()
-            .flatten()
-            .filter_map(Planned::statement)
-            .filter_map(|s| s.max_rows)
-            .min()?;
+        let most = self.most_rows()?;
         let seen = self
             .cursor
             .as_ref()
@@ -133,6 +134,21 @@ pub enum What {
     Query(VecDeque<Running>),
     /// Sync
     Sync,
+    /// A message of ours that sets the subject of the next statement.
+    Subject(SubjectStep),
+}
+
+/// The messages of ours that set the subject of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubjectStep {
+    /// Parse
+    Parse,
+    /// Bind
+    Bind,
+    /// Execute, and what it does to the settings.
+    Execute(Command),
+    /// Close of the portal or the statement.
+    Close,
 }
 
 /// A message that was sent and is not answered yet.
@@ -152,6 +168,21 @@ pub struct Sent {
     pub instead: Option<Box<ErrorFields>>,
     /// A simple query that failed: only its ReadyForQuery is to come.
     pub failed: bool,
+    /// Its rows are counted (`max_rows`): what follows waits, since it may fail here and not at the server.
+    pub counts: bool,
+    /// It had more rows than it may have: what the server still sends of it is not the client's.
+    pub over: Option<Over>,
+    /// It fails in order that the server's transaction does: the client has the error already.
+    pub silent: bool,
+}
+
+/// Where a message that has too many rows stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// The client has its rows, not yet the error.
+    Untold,
+    /// The client has the error.
+    Told,
 }
 
 impl Sent {
@@ -165,6 +196,9 @@ impl Sent {
             copies_in: false,
             instead: None,
             failed: false,
+            counts: false,
+            over: None,
+            silent: false,
         }
     }
 
@@ -179,6 +213,23 @@ impl Sent {
     #[must_use]
     pub fn failing(mut self, instead: ErrorFields) -> Self {
         self.instead = Some(Box::new(instead));
+        self
+    }
+
+    /// One whose rows may be too many.
+    #[must_use]
+    pub fn counting(mut self) -> Self {
+        self.counts = match &self.what {
+            What::Execute(running, _) => running.most_rows().is_some(),
+            What::Query(statements) => statements.iter().any(|running| running.most_rows().is_some()),
+            What::Parse { .. }
+            | What::Bind(_)
+            | What::Close { .. }
+            | What::DescribeStatement { .. }
+            | What::DescribePortal(_)
+            | What::Sync
+            | What::Subject(_) => false,
+        };
         self
     }
 
@@ -227,6 +278,7 @@ pub struct Responses {
     changes: usize,
     transactional: usize,
     copies_in: usize,
+    counts: usize,
 }
 
 impl Responses {
@@ -235,6 +287,7 @@ impl Responses {
         self.changes += usize::from(sent.changes);
         self.transactional += usize::from(sent.transactional);
         self.copies_in += usize::from(sent.copies_in);
+        self.counts += usize::from(sent.counts);
         self.queue.push_back(sent);
     }
 
@@ -249,6 +302,7 @@ impl Responses {
         self.changes -= usize::from(sent.changes);
         self.transactional -= usize::from(sent.transactional);
         self.copies_in -= usize::from(sent.copies_in);
+        self.counts -= usize::from(sent.counts);
         Some(sent)
     }
 
@@ -263,7 +317,8 @@ impl Responses {
             | What::DescribeStatement { .. }
             | What::DescribePortal(_)
             | What::Execute(..)
-            | What::Sync => false,
+            | What::Sync
+            | What::Subject(_) => false,
         };
         if sent.copies_in && !again {
             sent.copies_in = false;
@@ -284,6 +339,11 @@ impl Responses {
     /// Something under way begins, ends or divides transactions.
     pub fn may_divide(&self) -> bool {
         self.transactional > 0
+    }
+
+    /// Something under way may turn out to have too many rows.
+    pub fn may_be_too_many(&self) -> bool {
+        self.counts > 0
     }
 
     /// Something under way may ask the client for COPY data.

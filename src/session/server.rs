@@ -2,16 +2,19 @@
 
 use bytes::Buf;
 
+use crate::audit::Ticket;
 use crate::pipeline::HiddenOrigin;
 use crate::sql::{Command, DiscardTarget};
 use crate::wire::backend::{self, TransactionStatus};
 use crate::wire::frontend::Target;
 use crate::wire::{BackendKind, ErrorFields, Frame, ProtocolError, encode, frame};
 
+use super::audit_trail::Trail;
 use super::errors::{self, About};
 use super::prepared::Planned;
 use super::refusal::fatal;
-use super::responses::{Gives, Running, Sent, What};
+use super::responses::{Gives, Over, Running, Sent, SubjectStep, What};
+use super::too_many::{TOO_MANY_SQLSTATE, is_copy_trailer};
 use super::{End, Session};
 
 impl Session {
@@ -30,7 +33,7 @@ impl Session {
     }
 
     /// The execution that the server's rows are of.
-    fn row_owner(&mut self) -> Option<&mut Running> {
+    pub(super) fn row_owner(&mut self) -> Option<&mut Running> {
         match self.responses.front() {
             Some(Sent {
                 what: What::Execute(running, _),
@@ -48,6 +51,9 @@ impl Session {
 
     /// Hands on whole runs of rows, and the part of a row that has arrived.
     fn pass_rows(&mut self) -> Result<(), End> {
+        if self.responses.front().is_some_and(|sent| sent.over.is_some()) {
+            return self.drop_rows();
+        }
         let left = self.row_owner().and_then(|running| running.rows_left());
         let buffer = &self.upstream.receiver.buffer;
         let mut end = self.passing.min(buffer.len());
@@ -55,17 +61,19 @@ impl Session {
         let mut rows = 0;
         let mut too_many = false;
         while self.passing == 0 {
-            let Some(header) = frame::peek(buffer.get(end..).unwrap_or_default())? else {
+            let rest = buffer.get(end..).unwrap_or_default();
+            let Some(header) = frame::peek(rest)? else {
                 break;
             };
             if !matches!(header.tag, b'D' | b'd') {
                 break;
             }
-            if left == Some(rows) {
+            let is_row = !is_copy_trailer(rest);
+            if is_row && left == Some(rows) {
                 too_many = true;
                 break;
             }
-            rows += 1;
+            rows += u64::from(is_row);
             let here = header.total.min(buffer.len() - end);
             end += here;
             self.passing = header.total - here;
@@ -82,10 +90,12 @@ impl Session {
             self.client.sender.buffer.extend_from_slice(rows);
             self.upstream.receiver.buffer.advance(end);
         }
-        if too_many {
-            Err(End::Fatal(too_many_rows()))
-        } else {
-            Ok(())
+        match self.responses.front().filter(|_| too_many) {
+            None => Ok(()),
+            Some(sent) => {
+                sent.over = Some(Over::Untold);
+                self.drop_rows()
+            }
         }
     }
 
@@ -109,7 +119,9 @@ impl Session {
                 Ok(())
             }
             BackendKind::CopyOutResponse | BackendKind::CopyDone => {
-                self.pass(&frame);
+                if !self.is_over() {
+                    self.pass(&frame);
+                }
                 Ok(())
             }
             BackendKind::ReadyForQuery => self.ready(&frame),
@@ -169,20 +181,29 @@ impl Session {
             (What::DescribeStatement { .. }, BackendKind::ParameterDescription) => false,
             (What::DescribeStatement { .. } | What::DescribePortal(_), BackendKind::NoData) => true,
             (What::DescribeStatement { planned, rows_of, .. }, BackendKind::RowDescription) => {
-                check_origins(frame, [Some(planned), rows_of.as_ref()])?;
+                check_origins(&self.trail, None, frame, [Some(planned), rows_of.as_ref()])?;
                 true
             }
             (What::DescribePortal(portal), BackendKind::RowDescription) => {
-                check_origins(frame, [Some(&portal.planned), portal.inner.planned()])?;
+                check_origins(
+                    &self.trail,
+                    None,
+                    frame,
+                    [Some(&portal.planned), portal.inner.planned()],
+                )?;
                 true
             }
             (What::Query(running), BackendKind::RowDescription) => {
                 let Some(running) = running.front() else {
                     return Err(unexpected(kind));
                 };
-                check_origins(frame, [running.planned.as_ref(), running.rows_of.as_ref()])?;
+                let statements = [running.planned.as_ref(), running.rows_of.as_ref()];
+                check_origins(&self.trail, running.ticket, frame, statements)?;
                 false
             }
+            (What::Subject(SubjectStep::Parse), BackendKind::ParseComplete)
+            | (What::Subject(SubjectStep::Bind), BackendKind::BindComplete)
+            | (What::Subject(SubjectStep::Close), BackendKind::CloseComplete) => true,
             (
                 What::Parse { .. }
                 | What::Bind(_)
@@ -191,14 +212,15 @@ impl Session {
                 | What::DescribePortal(_)
                 | What::Execute(..)
                 | What::Query(_)
-                | What::Sync,
+                | What::Sync
+                | What::Subject(_),
                 _,
             ) => return Err(unexpected(kind)),
         };
         if done {
             self.responses.pop();
         }
-        if !own {
+        if !own && !self.is_over() {
             self.pass(frame);
         }
         Ok(())
@@ -207,6 +229,12 @@ impl Session {
     /// A statement ended, or paused.
     fn completed(&mut self, kind: BackendKind, frame: &Frame) -> Result<(), End> {
         self.copying_in = false;
+        if self.is_over() {
+            return self.completed_over(kind);
+        }
+        if self.subject_is_set(kind) {
+            return Ok(());
+        }
         self.pass(frame);
         let Some(sent) = self.responses.front() else {
             return Err(unexpected(kind));
@@ -244,12 +272,13 @@ impl Session {
             | What::Close { .. }
             | What::DescribeStatement { .. }
             | What::DescribePortal(_)
-            | What::Sync => Err(unexpected(kind)),
+            | What::Sync
+            | What::Subject(_) => Err(unexpected(kind)),
         }
     }
 
     /// What a completed command means for names and the catalog.
-    fn effect(&mut self, running: &Running) {
+    pub(super) fn effect(&mut self, running: &Running) {
         match (&running.command, &running.gives) {
             (Command::Prepare { name }, Gives::Prepared(prepared)) => {
                 self.statements.insert(name.clone(), prepared.clone());
@@ -288,7 +317,8 @@ impl Session {
             | What::Close { .. }
             | What::DescribeStatement { .. }
             | What::DescribePortal(_)
-            | What::Execute(..) => return Err(unexpected(BackendKind::ReadyForQuery)),
+            | What::Execute(..)
+            | What::Subject(_) => return Err(unexpected(BackendKind::ReadyForQuery)),
         }
         let status = TransactionStatus::read(&frame.body())?;
         self.settings.ready(status)?;
@@ -297,7 +327,9 @@ impl Session {
             self.portals.retain(|_, portal| portal.hold);
             self.catalog.transaction_ended();
         }
-        if !sent.own {
+        if sent.over.is_some() && status == TransactionStatus::InTransaction {
+            self.fail_transaction();
+        } else if !sent.own {
             self.pass(frame);
         }
         Ok(())
@@ -314,6 +346,15 @@ impl Session {
             self.catalog.missed();
         }
         self.settings.failed();
+        if self.is_over() {
+            self.tell_too_many();
+            self.skip_to_sync(TOO_MANY_SQLSTATE);
+            return Ok(());
+        }
+        if self.responses.front().is_some_and(|sent| sent.silent) {
+            self.skip_to_sync(TOO_MANY_SQLSTATE);
+            return Ok(());
+        }
         let told = match self.responses.front() {
             None => errors::rebuild(&fields, About::default()),
             Some(sent) => match sent.instead.take() {
@@ -337,8 +378,16 @@ impl Session {
     /// to its end.
     fn skip_to_sync(&mut self, sqlstate: &str) {
         let mut failing = true;
+        let mut query_skipped = false;
         loop {
             match self.responses.front() {
+                // A simple query was passed over since what was sent for it failed: its ReadyForQuery is still
+                // to come, and there is no Sync but ours that could bring it.
+                None if query_skipped => {
+                    self.upstream.sender.sync();
+                    self.responses.push(Sent::new(What::Sync));
+                    return;
+                }
                 None => {
                     self.skipping = true;
                     return;
@@ -363,6 +412,7 @@ impl Session {
                 Some(_) => {}
             }
             if let Some(sent) = self.responses.pop() {
+                query_skipped |= matches!(sent.what, What::Query(_));
                 self.skipped(&sent, if failing { sqlstate } else { "25P02" }, failing);
             }
             failing = false;
@@ -405,7 +455,8 @@ impl Session {
             What::Close { named: false, .. }
             | What::DescribeStatement { .. }
             | What::DescribePortal(_)
-            | What::Sync => {}
+            | What::Sync
+            | What::Subject(_) => {}
         }
     }
 
@@ -454,7 +505,7 @@ impl Sent {
                 Some(running) => (running.text.as_ref(), running.planned.as_ref()),
                 None => (None, None),
             },
-            What::Parse { statement: None, .. } | What::Close { .. } | What::Sync => (None, None),
+            What::Parse { statement: None, .. } | What::Close { .. } | What::Sync | What::Subject(_) => (None, None),
         };
         let name = match &self.what {
             What::Parse { name, .. } => Some(name.as_str()),
@@ -464,7 +515,8 @@ impl Sent {
             | What::DescribePortal(_)
             | What::Execute(..)
             | What::Query(_)
-            | What::Sync => None,
+            | What::Sync
+            | What::Subject(_) => None,
         };
         About {
             text,
@@ -475,7 +527,12 @@ impl Sent {
 }
 
 /// A hidden column must not come back as it is stored, whatever led to it.
-fn check_origins(frame: &Frame, statements: [Option<&Planned>; 2]) -> Result<(), End> {
+fn check_origins(
+    trail: &Trail,
+    of: Option<Ticket>,
+    frame: &Frame,
+    statements: [Option<&Planned>; 2],
+) -> Result<(), End> {
     let hidden: Vec<HiddenOrigin> = statements
         .into_iter()
         .flatten()
@@ -495,6 +552,7 @@ fn check_origins(frame: &Frame, statements: [Option<&Planned>; 2]) -> Result<(),
                 column = hidden.column,
                 "a hidden column came back raw"
             );
+            trail.stopped(of, hidden);
             Err(End::Fatal(fatal(
                 "XX000",
                 "a hidden column came back as it is stored; the session is ended",
@@ -508,21 +566,7 @@ fn comes_first(fields: &ErrorFields) -> bool {
     matches!(fields.sqlstate(), "42601" | "08P01" | "22021")
 }
 
-/// A result grew past its purpose's `max_rows`. The session ends, and with it the transaction.
-fn too_many_rows() -> ErrorFields {
-    let code = crate::policy::Code::TooManyRows;
-    fatal(
-        "42501",
-        format!("the result has more rows than its purpose may see ({code})"),
-    )
-    .with_some(
-        b'H',
-        Some("ask for fewer: narrow the condition, or add a LIMIT".to_owned()),
-    )
-    .with_some(b'n', Some(code.as_str()))
-}
-
-fn unexpected(kind: BackendKind) -> End {
+pub(super) fn unexpected(kind: BackendKind) -> End {
     tracing::error!(?kind, "the server sent a message that nothing asked for");
     ProtocolError::Unexpected.into()
 }

@@ -34,6 +34,8 @@ pub enum Followed {
     Subject,
     /// `pgpurpose.actor`
     Actor,
+    /// `pgpurpose.statement_subject`: ours, for a subject in a tag.
+    StatementSubject,
     /// `search_path`
     SearchPath,
     /// `client_encoding`: in which encoding texts come
@@ -42,11 +44,12 @@ pub enum Followed {
 
 impl Followed {
     /// All of them, in the order of [`Settings`]' variables.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Purpose,
         Self::Reason,
         Self::Subject,
         Self::Actor,
+        Self::StatementSubject,
         Self::SearchPath,
         Self::ClientEncoding,
     ];
@@ -63,6 +66,7 @@ impl Followed {
             Self::Reason => "pgpurpose.reason",
             Self::Subject => "pgpurpose.subject",
             Self::Actor => "pgpurpose.actor",
+            Self::StatementSubject => "pgpurpose.statement_subject",
             Self::SearchPath => "search_path",
             Self::ClientEncoding => "client_encoding",
         }
@@ -206,7 +210,7 @@ pub enum Block {
 /// The followed settings, and the transaction they live in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    variables: [Variable; 6],
+    variables: [Variable; 7],
     block: Block,
     /// Names of savepoints, oldest first; the n-th, from 0, has nesting n + 2.
     savepoints: Vec<String>,
@@ -229,12 +233,21 @@ impl Settings {
 
     /// The value in force.
     pub fn get(&self, setting: Followed) -> &Setting {
-        let [purpose, reason, subject, actor, search_path, encoding] = &self.variables;
+        let [
+            purpose,
+            reason,
+            subject,
+            actor,
+            statement_subject,
+            search_path,
+            encoding,
+        ] = &self.variables;
         let variable = match setting {
             Followed::Purpose => purpose,
             Followed::Reason => reason,
             Followed::Subject => subject,
             Followed::Actor => actor,
+            Followed::StatementSubject => statement_subject,
             Followed::SearchPath => search_path,
             Followed::ClientEncoding => encoding,
         };
@@ -338,7 +351,12 @@ impl Settings {
             (Followed::SearchPath, true) => texts.into_iter().map(search_path::cut).collect(),
             (Followed::SearchPath, false) => search_path::split(&texts.concat()).unwrap_or_default(),
             (
-                Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor | Followed::ClientEncoding,
+                Followed::Purpose
+                | Followed::Reason
+                | Followed::Subject
+                | Followed::Actor
+                | Followed::StatementSubject
+                | Followed::ClientEncoding,
                 _,
             ) => texts,
         });
@@ -348,12 +366,21 @@ impl Settings {
     /// `None` is the value of RESET.
     fn assign(&mut self, setting: Followed, value: Option<Vec<String>>, local: bool) {
         let nesting = self.nesting();
-        let [purpose, reason, subject, actor, search_path, encoding] = &mut self.variables;
+        let [
+            purpose,
+            reason,
+            subject,
+            actor,
+            statement_subject,
+            search_path,
+            encoding,
+        ] = &mut self.variables;
         let variable = match setting {
             Followed::Purpose => purpose,
             Followed::Reason => reason,
             Followed::Subject => subject,
             Followed::Actor => actor,
+            Followed::StatementSubject => statement_subject,
             Followed::SearchPath => search_path,
             Followed::ClientEncoding => encoding,
         };

@@ -16,8 +16,8 @@ use super::prepared::{Carried, Origin, Planned, Portal, Prepared};
 use super::refusal::{self, unread};
 use super::request::{Request, refused_facts};
 use super::responses::{Gives, Running, Sent, What};
-use super::text::Text;
-use super::{End, Session};
+use super::text::{Text, as_served};
+use super::{End, Session, subject};
 
 impl Session {
     /// A Query message.
@@ -26,7 +26,7 @@ impl Session {
         self.refresh().await?;
         self.watch_glass();
         let policy = Arc::clone(&self.rules.policy);
-        let text = match Text::new(text) {
+        let text = match Text::new(as_served(text)) {
             Ok(text) => text,
             Err(error) => {
                 let refusal = tag_refusal(&error);
@@ -43,12 +43,20 @@ impl Session {
                 return self.refuse_simple(&refusal, Some(&text), &request);
             }
         };
+        let subject = match subject::of_message(&requests) {
+            Ok(subject) => subject.map(str::to_owned),
+            Err(refusal) => {
+                let request = requests.into_iter().next_back();
+                let request = request.unwrap_or_else(|| self.request(&policy, &self.settings, &[]));
+                return self.refuse_simple(&refusal, Some(&text), &request);
+            }
+        };
         requests.iter().for_each(|request| self.use_glass(request));
         match self.record(&plan, &inner, &requests) {
             Ok((recorded, tickets)) => {
                 self.await_writes(&plan, &inner, &tickets).await?;
                 let running = self.running(&plan, inner, &requests, &text, &tickets, started);
-                self.send_query(&recorded, running);
+                self.send_query(&recorded, running, subject.as_deref());
                 Ok(())
             }
             Err(AuditUnavailable) => {
@@ -159,14 +167,18 @@ impl Session {
         }
     }
 
-    fn send_query(&mut self, recorded: &Recorded, running: VecDeque<Running>) {
+    fn send_query(&mut self, recorded: &Recorded, running: VecDeque<Running>, subject: Option<&str>) {
         self.end_own_pipeline();
+        let is_set = self.set_subject(subject);
         self.upstream.sender.query(recorded);
         let sent = Sent::new(What::Query(VecDeque::new())).running(running.iter().map(|r| &r.command));
-        self.responses.push(Sent {
+        let sent = Sent {
             what: What::Query(running),
+            // Where it fails, the subject that was set with it is not in force any more.
+            changes: sent.changes || is_set,
             ..sent
-        });
+        };
+        self.responses.push(sent.counting());
         self.unflushed = false;
     }
 

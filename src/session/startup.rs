@@ -96,6 +96,8 @@ impl Asked {
             | Followed::Actor
             | Followed::SearchPath
             | Followed::ClientEncoding => None,
+            // Never the client's.
+            Followed::StatementSubject => return Setting::text("", Source::Startup),
         };
         match self.get(setting.name()) {
             Some(value) => Setting::text(value, Source::Startup),
@@ -123,7 +125,10 @@ impl Asked {
             ours("client_encoding", "UTF8");
         }
         ours("standard_conforming_strings", "on");
-        for setting in [Followed::Purpose, Followed::Reason, Followed::Subject, Followed::Actor] {
+        let first = Followed::ALL
+            .into_iter()
+            .filter(|setting| !matches!(setting, Followed::SearchPath | Followed::ClientEncoding));
+        for setting in first {
             ours(setting.name(), self.initial(setting, policy).as_text());
         }
         ours("pgpurpose.version", env!("CARGO_PKG_VERSION"));

@@ -5,6 +5,19 @@ use std::sync::Arc;
 
 use crate::sql::{ClientSql, TagError};
 
+/// How pg_dump sets a setting that older servers lack: out of a view of all settings, which is not for clients.
+const BY_VIEW: &str = "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'";
+/// The same, where there is that setting, as there is in every maintained server.
+const BY_NAME: &str = "SELECT set_config('restrict_nonsystem_relation_kind', 'view, foreign-table', false)";
+
+/// A text, or one that means the same and can be served.
+pub fn as_served(text: &str) -> &str {
+    match text {
+        BY_VIEW => BY_NAME,
+        text => text,
+    }
+}
+
 /// A text of the client, and the way back from our positions to the client's.
 #[derive(Debug, Clone)]
 pub struct Text {

@@ -56,6 +56,173 @@ def prepared_with_parameters_under_two_purposes():
         same(conn.execute(QUERY, (1,), prepare=True).fetchall(), [(MASKED,)])
 
 
+NAME = 'SELECT full_name FROM care.customers'
+
+
+def of(subject, sql=NAME):
+    return f"{sql} /*subject='care.customers:{subject}'*/"
+
+
+@test
+def a_subject_in_a_tag_is_of_its_statement_alone():
+    ada, bruno, chidi = [('Ada Lindqvist',)], [('Bruno Keller',)], [('Chidi Okafor',)]
+    with connect('portal') as conn:
+        for prepare in (False, True):
+            same(conn.execute(of(1), prepare=prepare).fetchall(), ada)
+            same(conn.execute(of(2), prepare=prepare).fetchall(), bruno)
+            refused('subject_missing', lambda: conn.execute(NAME, prepare=prepare))
+            conn.execute("SET pgpurpose.subject = 'care.customers:3'")
+            same(conn.execute(NAME, prepare=prepare).fetchall(), chidi)
+            same(conn.execute(of(1), prepare=prepare).fetchall(), ada)
+            same(conn.execute(NAME, prepare=prepare).fetchall(), chidi)
+            same(conn.execute('SHOW pgpurpose.subject').fetchone(), ('care.customers:3',))
+            conn.execute('RESET ALL')
+            same(conn.execute(of(2), prepare=prepare).fetchall(), bruno)
+        conn.execute('DISCARD ALL')
+        same(conn.execute(of(1), prepare=False).fetchall(), ada)
+        # No SQL: the tag's text is a value.
+        refused('subject_missing', lambda: conn.execute(of("1'||'")))
+        refused('subject_missing', lambda: conn.execute(of('1%27%29%3B')))
+        same(conn.execute(of(1) + '; ' + of(1)).fetchall(), ada)
+        refused('subject_missing', lambda: conn.execute(of(1) + '; ' + of(2)))
+        ours = "'pgpurpose.statement_subject'"
+        refused('statement_not_allowed', lambda: conn.execute(of(1, f"SELECT set_config({ours}, 'care.customers:2', false)")))
+        refused('statement_not_allowed', lambda: conn.execute(f"SET {ours[1:-1]} = 'care.customers:1'"))
+        refused('function_not_allowed', lambda: conn.execute(of(1, f'SELECT current_setting({ours})')))
+
+
+@test
+def a_subject_in_a_tag_survives_no_failure():
+    ada, bruno = [('Ada Lindqvist',)], [('Bruno Keller',)]
+    fails = 'SELECT 1 / (customer_id - customer_id) FROM care.customers'
+    with connect('portal') as conn:
+        conn.execute("SET pgpurpose.subject = 'care.customers:2'")
+        for _ in range(2):
+            try:
+                conn.execute(of(1, fails))
+                raise AssertionError('does not fail')
+            except errors.DivisionByZero:
+                pass
+            same(conn.execute(NAME).fetchall(), bruno)
+            same(conn.execute(of(1)).fetchall(), ada)
+        with conn.transaction():
+            same(conn.execute(of(1)).fetchall(), ada)
+            try:
+                with conn.transaction():
+                    same(conn.execute(NAME).fetchall(), bruno)
+                    conn.execute(of(2, fails))
+            except errors.DivisionByZero:
+                pass
+            same(conn.execute(of(1)).fetchall(), ada)
+            same(conn.execute(NAME).fetchall(), bruno)
+        try:
+            with conn.pipeline():
+                first = conn.execute(of(1))
+                second = conn.execute(NAME)
+                third = conn.execute(of(1, fails))
+                conn.execute(of(1))
+        except errors.DivisionByZero:
+            pass
+        same((first.fetchall(), second.fetchall(), third.description), (ada, bruno, None))
+        with conn.pipeline():
+            many = [conn.execute(of(1 + n % 2)) for n in range(6)]
+        same([c.fetchall() for c in many], [ada, bruno] * 3)
+
+
+@test
+def a_cursor_is_read_for_the_subject_that_it_was_opened_for():
+    with connect('portal', autocommit=False) as conn:
+        conn.execute(of(1, 'DECLARE c CURSOR FOR SELECT line_no, customer_id FROM care.transcripts'))
+        same(conn.execute(of(1, 'FETCH 1 FROM c')).fetchone()[1], 1)
+        same(conn.execute(of(2)).fetchall(), [('Bruno Keller',)])
+        same(len(conn.execute(of(1, 'FETCH ALL FROM c')).fetchall()) > 0, True)
+        refused('purpose_conflict', lambda: conn.execute(of(2, 'FETCH ALL FROM c')))
+        conn.rollback()
+        refused('statement_not_allowed', lambda: conn.execute(of(1, 'DECLARE c CURSOR WITH HOLD FOR ' + NAME)))
+        conn.rollback()
+        conn.execute(of(1, 'PREPARE p AS ' + NAME))
+        same(conn.execute(of(1, 'EXECUTE p')).fetchall(), [('Ada Lindqvist',)])
+        refused('purpose_conflict', lambda: conn.execute(of(2, 'EXECUTE p')))
+
+
+def too_many(run):
+    refused('too_many_rows', run)
+
+
+@test
+def too_many_rows_end_the_statement_alone():
+    with connect('quality', 'care.quality') as conn:
+        too_many(lambda: conn.execute('SELECT customer_id FROM care.customers'))
+        too_many(lambda: conn.execute('SELECT customer_id FROM care.customers WHERE customer_id > %s', (1,), prepare=True))
+        too_many(lambda: conn.execute('SELECT customer_id FROM care.customers', binary=True).fetchall())
+        same(len(conn.execute('SELECT customer_id FROM care.customers LIMIT 500').fetchall()), 500)
+        too_many(lambda: conn.execute('SELECT customer_id FROM care.customers LIMIT 501'))
+        same(conn.execute('SELECT 1').fetchone(), (1,))
+        conn.execute("SELECT customer_id FROM care.customers LIMIT 3; SELECT 2")
+        too_many(lambda: conn.execute('SELECT customer_id FROM care.customers; SELECT 2'))
+        # What was done in the same message could not be undone.
+        refused('statement_not_allowed', lambda: conn.execute('SELECT customer_id FROM care.customers; COMMIT'))
+
+
+@test
+def too_many_rows_fail_the_transaction():
+    with connect('quality', options='-c pgpurpose.purpose=care.quality', autocommit=False) as conn:
+        for prepare in (False, True):
+            conn.execute("SET LOCAL pgpurpose.reason = 'T-1'")
+            too_many(lambda: conn.execute('SELECT customer_id FROM care.customers', prepare=prepare))
+            same(conn.info.transaction_status, psycopg.pq.TransactionStatus.INERROR)
+            try:
+                conn.execute('SELECT 1')
+                raise AssertionError('the transaction goes on')
+            except errors.InFailedSqlTransaction:
+                pass
+            conn.rollback()
+            same(conn.execute('SHOW pgpurpose.reason').fetchone(), ('',))
+            conn.rollback()
+
+
+@test
+def too_many_rows_in_a_pipeline_stop_it():
+    with connect('quality', 'care.quality') as conn:
+        try:
+            with conn.pipeline() as pipeline:
+                conn.execute('SELECT customer_id FROM care.customers')
+                conn.execute("SET pgpurpose.reason = 'behind'")
+                pipeline.sync()
+            raise AssertionError('not refused')
+        except errors.InsufficientPrivilege as e:
+            same(e.diag.constraint_name, 'too_many_rows')
+        same(conn.execute('SHOW pgpurpose.reason').fetchone(), ('',))
+
+
+@test
+def rows_are_counted_over_all_fetches():
+    with connect('quality', 'care.quality', autocommit=False) as conn:
+        with conn.cursor('some') as cursor:
+            cursor.execute('SELECT customer_id FROM care.customers')
+            for _ in range(5):
+                same(len(cursor.fetchmany(100)), 100)
+            too_many(lambda: cursor.fetchmany(1))
+        conn.rollback()
+        same(conn.execute('SELECT 1').fetchone(), (1,))
+
+
+@test
+def rows_of_a_copy_are_counted():
+    def copied(conn, statement):
+        with conn.cursor() as cursor, cursor.copy(statement) as copy:
+            return sum(bytes(block).count(b'\n') for block in copy)
+    with connect('quality', 'care.quality') as conn:
+        for what in ('care.customers (customer_id)', '(SELECT customer_id FROM care.customers)'):
+            for how in ('', ' (FORMAT csv, HEADER)', ' (FORMAT binary)', ' (FORMAT csv, HEADER off)'):
+                too_many(lambda: copied(conn, f'COPY {what} TO STDOUT{how}'))
+        few = '(SELECT customer_id FROM care.customers LIMIT 500)'
+        same(copied(conn, f'COPY {few} TO STDOUT'), 500)
+        same(copied(conn, f'COPY {few} TO STDOUT (FORMAT csv, HEADER)'), 501)
+        copied(conn, f'COPY {few} TO STDOUT (FORMAT binary)')
+        same(conn.execute('SELECT 1').fetchone(), (1,))
+
+
 @test
 def purpose_in_a_comment():
     with connect('marketing_app', 'marketing') as conn:

@@ -78,6 +78,8 @@ SELECT email FROM care.customers;
 
 -- case: 11-oneself | role: portal | subject: care.customers:2 | must-see: Bruno Keller \| Pacemaker since 2019 | must-see: \(1 row\)
 SELECT full_name, health_note FROM care.customers;
+-- case: 11-oneself-in-a-comment | role: portal | must-see: Bruno Keller \| Pacemaker since 2019 | must-see: \(1 row\)
+SELECT full_name, health_note FROM care.customers /*subject='care.customers:2'*/;
 -- case: 11-nobody-else | role: portal | subject: care.customers:2 | must-see: \(0 rows\)
 SELECT full_name FROM care.customers WHERE customer_id = 1;
 -- case: 11-not-the-agents | role: portal | subject: care.customers:2 | must-see: ^ *1 \| +0$ | must-not-see: @care\.example
@@ -91,6 +93,8 @@ SELECT full_name FROM care.customers;
 
 -- case: 12-correct | role: portal | subject: care.customers:2 | must-see: UPDATE 1 | must-see: Bern
 BEGIN; UPDATE care.customers SET city = 'Bern' WHERE customer_id = 2; SELECT city FROM care.customers; ROLLBACK;
+-- case: 12-correct-without-a-condition | role: portal | subject: care.customers:2 | must-see: UPDATE 1$
+BEGIN; UPDATE care.customers SET city = 'Bern'; ROLLBACK;
 -- case: 12-not-others | role: portal | subject: care.customers:2 | must-see: UPDATE 0
 BEGIN; UPDATE care.customers SET city = 'Bern' WHERE customer_id = 1; ROLLBACK;
 -- case: 12-delete | role: portal | subject: care.customers:2 | must-see: DELETE 1

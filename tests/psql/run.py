@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""psql through the proxy: plays the cases of a file (cases.sql, promises.sql) against both demo databases.
+"""psql through the proxy: plays the cases of a file (cases.sql, promises.sql, observe.sql) against both demo databases.
 
   run.py --bin target/debug/pgpurpose [--cases FILE] [--only NAME]
 
@@ -9,11 +9,12 @@ import argparse
 import os
 import re
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'support'))
 import cases  # noqa: E402
-from stack import Score, Stack  # noqa: E402
+from stack import ROOT, Score, Stack  # noqa: E402
 
 DECLARED = ('purpose', 'subject', 'reason', 'actor')
 KEYS = {'name', 'sql', 'must-see', 'must-not-see', 'audit', 'flags', 'db', 'role', *DECLARED}
@@ -59,13 +60,33 @@ def main():
     o = a.parse_args()
     score = Score()
     with Stack(o.bin) as stack:
-        for path in o.cases or [f'{HERE}/cases.sql', f'{HERE}/promises.sql']:
-            for case in cases.read(path):
-                check(path, case)
-                if not o.only or case['name'] in o.only:
-                    why = verdict(stack, case)
-                    score.add(case['name'], not why, why)
+        play(stack, o.cases or [f'{HERE}/cases.sql', f'{HERE}/promises.sql'], o.only, score)
+    if not o.cases:
+        with tempfile.TemporaryDirectory(prefix='pgpurpose-rules-') as folder:
+            observing(folder)
+            with Stack(o.bin, folder) as stack:
+                stack.psql(stack.upstream, 'postgres', 'care', 'CREATE ROLE care_reader LOGIN; GRANT USAGE ON SCHEMA '
+                           'care TO care_reader; GRANT SELECT ON care.products TO care_reader', check=True)
+                play(stack, [f'{HERE}/observe.sql'], o.only, score)
     return score.done()
+
+
+def play(stack, paths, only, score):
+    for path in paths:
+        for case in cases.read(path):
+            check(path, case)
+            if not only or case['name'] in only:
+                why = verdict(stack, case)
+                score.add(case['name'], not why, why)
+
+
+def observing(folder):
+    """The shipped rules, observed only."""
+    for name in os.listdir(f'{ROOT}/rules'):
+        if name.endswith('.yaml') and not name.endswith('.test.yaml'):
+            rules = open(f'{ROOT}/rules/{name}', encoding='utf8').read()
+            with open(f'{folder}/{name}', 'w', encoding='utf8') as file:
+                file.write(rules.replace('mode: enforce', 'mode: observe'))
 
 
 if __name__ == '__main__':

@@ -100,6 +100,19 @@ class Stack:
         self.log = f'{self.dir}/proxy.log'
         self.proxy_process, self.proxy = serve(self.binary, self.upstream, self.rules, self.audit, self.log)
 
+    def audit_size(self):
+        return os.path.getsize(self.audit)
+
+    def records(self, start=0):
+        """The lines of the audit log from a byte on."""
+        with open(self.audit, encoding='utf8') as file:
+            file.seek(start)
+            return file.read().splitlines()
+
+    def has_record(self, pattern, start):
+        """Whether the audit log has, or soon gets, a line like this behind that byte."""
+        return until(lambda: any(re.search(pattern, line) for line in self.records(start)), 5)
+
     def load(self, database, name):
         # psql reads the file itself, so that its own commands (\c, \set) work.
         r = subprocess.run(['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', '127.0.0.1', '-p', str(self.upstream),

@@ -41,6 +41,7 @@ pub(crate) fn facts() -> Facts {
                 column: 5,
             }),
         }],
+        observed: false,
         row_filters: vec!["consent", "children"],
     }
 }

@@ -1,6 +1,7 @@
 //! `scope: one_subject`: the data subject that the session names.
 //!
-//! The subject reaches SQL as a setting, never as text of a statement. What is no value of the
+//! The subject reaches SQL as a setting, never as text of a statement: the client's, or one that the session
+//! sets for a statement whose tag names a subject. What is no value of the
 //! key's type matches no row, without an error.
 
 use crate::catalog::{Catalog, QualifiedName};
@@ -10,7 +11,10 @@ use crate::rewrite::quote;
 use super::key::{Family, KeyType};
 use super::{FilterSql, Misbound, Target, find_column, key, key_type};
 
-const SUBJECT: &str = "pg_catalog.current_setting('pgpurpose.subject', true)";
+/// That of the statement's tag, else that of the session.
+const SUBJECT: &str = "(CASE WHEN pg_catalog.length(pg_catalog.current_setting('pgpurpose.statement_subject', true)) \
+                       OPERATOR(pg_catalog.>) 0 THEN pg_catalog.current_setting('pgpurpose.statement_subject', true) \
+                       ELSE pg_catalog.current_setting('pgpurpose.subject', true) END)";
 
 /// What uuid takes, without braces.
 const UUID: &str = "^[0-9A-Fa-f]{4}(-?[0-9A-Fa-f]{4}){7}$";

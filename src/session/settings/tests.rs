@@ -11,9 +11,11 @@ fn run(script: &str) -> String {
             source: Source::Startup,
         },
         Followed::Purpose => Setting::text("start", Source::RoleDefault),
-        Followed::Reason | Followed::Subject | Followed::Actor | Followed::ClientEncoding => {
-            Setting::text("", Source::Startup)
-        }
+        Followed::Reason
+        | Followed::Subject
+        | Followed::Actor
+        | Followed::StatementSubject
+        | Followed::ClientEncoding => Setting::text("", Source::Startup),
     });
     let mut shown = Vec::new();
     for step in script.split_inclusive(['|', ';']) {
