@@ -19,7 +19,7 @@ pub fn hashes(pins: &[SubjectPin], text: &str, bind: Option<&Bind>, key: &[u8]) 
         let spelt = token.text(text);
         let value = match token.kind {
             TokenKind::Number => spelt.to_owned(),
-            TokenKind::String => lexer::unquote(spelt),
+            TokenKind::String => constant(spelt)?,
             TokenKind::Parameter => parameter(pin.spelling, spelt.strip_prefix('$')?.parse().ok()?, bind?)?,
             _ => return None,
         };
@@ -33,6 +33,13 @@ pub fn hashes(pins: &[SubjectPin], text: &str, bind: Option<&Bind>, key: &[u8]) 
     let mut hashes: Vec<SubjectHash> = pins.iter().filter_map(hash).collect();
     hashes.dedup();
     hashes
+}
+
+/// The text of `'…'`; none where the constant goes on on another line.
+fn constant(spelt: &str) -> Option<String> {
+    let inner = spelt.strip_prefix('\'')?.strip_suffix('\'')?;
+    let quotes = inner.matches('\'').count();
+    (quotes == 2 * inner.matches("''").count()).then(|| inner.replace("''", "'"))
 }
 
 /// The text of the n-th parameter, from 1, whichever format it came in.
