@@ -70,7 +70,7 @@ def main():
 
         # 4. The application runs through the proxy, which only observes.
         audit = f'{folder}/audit.jsonl'
-        proxy, port = serve(binary, stack.upstream, rules, audit, f'{folder}/log')
+        proxy, port, *_ = serve(binary, stack.upstream, rules, audit, f'{folder}/log')
         try:
             shown = stack.psql(port, 'support_app', 'chinook', 'SELECT email FROM customer WHERE customer_id = 1;'
                                'SELECT first_name, phone FROM employee WHERE employee_id = 1;', '-At')
@@ -94,7 +94,7 @@ def main():
         score.add('replay shows what the stricter ones change', code == 1 and expected in said, said)
 
         # 6. They are enforced.
-        proxy, port = serve(binary, stack.upstream, candidate, f'{folder}/enforced.jsonl', f'{folder}/log')
+        proxy, port, *_ = serve(binary, stack.upstream, candidate, f'{folder}/enforced.jsonl', f'{folder}/log')
         try:
             shown = stack.psql(port, 'support_app', 'chinook', 'SELECT first_name, phone IS NULL FROM employee WHERE '
                                'employee_id = 1; EXPLAIN (PGPURPOSE) SELECT phone FROM employee;', '-At')

@@ -11,7 +11,7 @@ use super::decision::Question;
 use super::output::{self, ColorChoice, Format, Paint, Tone};
 use super::rules_files::{self, RulesError};
 use crate::pipeline::{Explanation, Outcome};
-use crate::policy::Declaration;
+use crate::policy::{Declaration, Mode};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -97,6 +97,7 @@ pub(super) fn run(args: &Args) -> Exit {
     let explanation = Explanation {
         role: &args.role,
         purpose: (!purposes.is_empty()).then_some(purposes.as_str()),
+        observed: policy.mode == Mode::Observe,
         contact: policy.contact.as_deref(),
         result: decided.result.as_ref(),
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pg_query::NodeEnum;
 
 use crate::pipeline::{self, Context, Explanation, PlannedStatement, Refusal};
-use crate::policy::Code;
+use crate::policy::{Code, Mode};
 use crate::rewrite::edit::{EditKind, Edits};
 use crate::rewrite::quote;
 use crate::sql::ClientSql;
@@ -29,6 +29,7 @@ impl Examination<'_> {
         let result = self.examine_inner(inner);
         let explanation = Explanation {
             role: self.context.role,
+            observed: self.context.policy.mode == Mode::Observe,
             purpose: self.admission().map(|admission| admission.purpose().name.as_str()),
             contact: self.context.policy.contact.as_deref(),
             result: result.as_ref(),
@@ -39,15 +40,17 @@ impl Examination<'_> {
         Ok((self.unchanged(), edits))
     }
 
-    /// As the statement by itself would be, in the same place.
+    /// As the statement by itself would be, in the same place; under `mode: observe` as if the rules were in
+    /// force, since that is what is asked.
     fn examine_inner(&self, text: &str) -> Result<pipeline::Plan, Refusal> {
         let sql = ClientSql::new(text).map_err(|e| Refusal::unread(e.to_string()))?;
         let parsed = pipeline::parse(Arc::new(sql))?;
+        let policy = self.context.policy.enforced();
         let contexts: Vec<Context<'_>> = parsed
             .commands
             .iter()
             .map(|_| Context {
-                policy: self.context.policy,
+                policy: &policy,
                 catalog: self.context.catalog,
                 role: self.context.role,
                 standing: self.context.standing,

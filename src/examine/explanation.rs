@@ -15,6 +15,8 @@ pub struct Explanation<'a> {
     pub role: &'a str,
     /// For which purpose, if one was declared.
     pub purpose: Option<&'a str>,
+    /// The rules are only observed: what is decided is recorded, and the statement runs as it came.
+    pub observed: bool,
     /// `contact` of the rules.
     pub contact: Option<&'a str>,
     /// What was decided.
@@ -34,6 +36,9 @@ impl Explanation<'_> {
     pub fn lines(&self) -> Vec<String> {
         let purpose = self.purpose.unwrap_or("(none declared)");
         let mut lines = vec![format!("Purpose: {purpose}  Role: {}", self.role)];
+        if self.observed {
+            lines.push("Mode: observe; the statement runs as it came, and this is recorded".to_owned());
+        }
         for facts in self.facts() {
             lines.push(format!("Outcome: {}", facts.outcome.as_str()));
             lines.extend(column_lines(&facts.fields));
@@ -62,7 +67,8 @@ impl Explanation<'_> {
     /// As JSON.
     pub fn json(&self) -> Value {
         let statements: Vec<Value> = self.facts().into_iter().map(facts_json).collect();
-        let mut all = json!({"role": self.role, "purpose": self.purpose, "statements": statements});
+        let mut all =
+            json!({"role": self.role, "purpose": self.purpose, "observed": self.observed, "statements": statements});
         if let (Err(refusal), Some(all)) = (self.result, all.as_object_mut()) {
             all.insert("message".into(), json!(refusal.message));
             all.insert("detail".into(), json!(refusal.detail));

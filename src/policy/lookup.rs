@@ -7,7 +7,7 @@ use crate::catalog::QualifiedName;
 
 use super::model::within;
 use super::{
-    Admission, Category, ColumnRule, DataSubject, Disclosure, Policy, Purpose, ReleaseForm, ReleaseTarget, Role,
+    Admission, Category, ColumnRule, DataSubject, Disclosure, Mode, Policy, Purpose, ReleaseForm, ReleaseTarget, Role,
     Sensitivity, TableRule,
 };
 
@@ -42,6 +42,17 @@ impl TableRule {
 }
 
 impl Policy {
+    /// The same rules in force, whatever the `mode` they stand in.
+    pub fn enforced(&self) -> std::borrow::Cow<'_, Self> {
+        match self.mode {
+            Mode::Enforce => std::borrow::Cow::Borrowed(self),
+            Mode::Observe => std::borrow::Cow::Owned(Self {
+                mode: Mode::Enforce,
+                ..self.clone()
+            }),
+        }
+    }
+
     /// The entry of a table, if it is classified.
     pub fn classified(&self, table: &QualifiedName) -> Option<&TableRule> {
         self.tables.get(table)

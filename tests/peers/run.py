@@ -27,7 +27,8 @@ ALL = ('simple comment set_local set_for_the_session refusal_in_its_place parame
 TRANSACTIONS = [c for c in ALL if c not in ('set_for_the_session', 'prepared')]
 # Where PgBouncer stands behind the proxy in transaction mode, the proxy's session is not the server's.
 BEHIND_TRANSACTIONS = [c for c in TRANSACTIONS if c != 'cancel']
-OUR_SETTINGS = 'pgpurpose.purpose pgpurpose.reason pgpurpose.subject pgpurpose.actor pgpurpose.version pgpurpose.policy'
+OUR_SETTINGS = 'pgpurpose.purpose pgpurpose.reason pgpurpose.subject pgpurpose.statement_subject pgpurpose.actor ' \
+               'pgpurpose.version pgpurpose.policy'
 
 
 def postgres_18():
