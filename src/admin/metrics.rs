@@ -140,6 +140,12 @@ fn audit(page: &mut Page, shared: &Shared) {
         "Statements that were refused because they could not be recorded.",
         counts.unrecorded.get(),
     );
+    page.one(
+        "pgpurpose_audit_sink_dropped_total",
+        "counter",
+        "Records that a sink could not be given; the file has them.",
+        shared.journal.sinks_dropped(),
+    );
 }
 
 fn rules(page: &mut Page, shared: &Shared) {

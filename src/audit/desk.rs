@@ -40,6 +40,8 @@ pub(super) struct Ways {
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) queue: Arc<Queue>,
+    /// Records that sinks were not given.
+    pub(super) sinks_dropped: AtomicU64,
     /// Gone when the journal is closed, and with it its file and its feed.
     writer: Mutex<Option<Writer>>,
     ways: Ways,
@@ -67,6 +69,7 @@ impl Desk {
     pub(super) fn new(queue: Arc<Queue>, writer: Writer, ways: Ways) -> Self {
         Self {
             queue,
+            sinks_dropped: AtomicU64::new(0),
             writer: Mutex::new(Some(writer)),
             ways,
             again: AtomicBool::new(false),

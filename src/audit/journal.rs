@@ -4,6 +4,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -251,6 +252,11 @@ impl Journal {
     /// How many events wait to be written.
     pub fn lag(&self) -> u64 {
         self.shared.desk.queue.lag()
+    }
+
+    /// How many records sinks were not given; the file has them.
+    pub fn sinks_dropped(&self) -> u64 {
+        self.shared.desk.sinks_dropped.load(Ordering::Relaxed)
     }
 
     /// Gives records from now on to a sink as well, all or only checkpoints.

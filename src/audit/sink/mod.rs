@@ -15,6 +15,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -221,7 +222,7 @@ impl Sink {
     }
 
     fn lose(&mut self, records: u64) {
-        metrics::counter!("pgpurpose_audit_sink_dropped_total", "sink" => self.name.clone()).increment(records);
+        self.desk.sinks_dropped.fetch_add(records, Ordering::Relaxed);
         self.dropped += records;
         self.tell();
     }

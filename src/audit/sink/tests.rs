@@ -226,6 +226,7 @@ fn a_sink_that_fails_holds_up_nothing_and_what_it_lost_is_on_record() {
         (told["sink"].as_str(), told["records"].as_u64()),
         (Some(&*sink), Some(1))
     );
+    assert!(journal.sinks_dropped() >= 1);
     journal.close();
 }
 
