@@ -227,13 +227,22 @@ pub enum KeySpelling {
     Text,
 }
 
+/// Where the value stands that names a data subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinnedValue {
+    /// It is this token of the text, from 0.
+    Token(usize),
+    /// It is this parameter, from 1.
+    Parameter(usize),
+}
+
 /// A data subject that a statement names: its key is compared with a constant or a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectPin {
     /// What stands before the key in `pgpurpose.subject`: `schema.table:`, or nothing where there is one root.
     pub prefix: String,
-    /// Which token of the text is the value, from 0.
-    pub token: usize,
+    /// Where the value is.
+    pub value: PinnedValue,
     /// How the key is spelt.
     pub spelling: KeySpelling,
 }

@@ -33,10 +33,7 @@ impl Digest {
 
     /// Appends the 64 digits.
     pub(super) fn write_hex(&self, out: &mut Vec<u8>) {
-        for byte in self.0 {
-            out.push(hex_char(byte >> 4));
-            out.push(hex_char(byte & 15));
-        }
+        out.extend_from_slice(&hex::<32, 64>(&self.0));
     }
 }
 
@@ -46,6 +43,17 @@ fn hex_digit(c: u8) -> Option<u8> {
         b'a'..=b'f' => Some(c - b'a' + 10),
         _ => None,
     }
+}
+
+/// The digits of `N` bytes, `DIGITS` being twice as many.
+pub(super) fn hex<const N: usize, const DIGITS: usize>(bytes: &[u8; N]) -> [u8; DIGITS] {
+    let mut digits = [0; DIGITS];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        if let [high, low] = pair {
+            (*high, *low) = (hex_char(byte >> 4), hex_char(byte & 15));
+        }
+    }
+    digits
 }
 
 const fn hex_char(nibble: u8) -> u8 {

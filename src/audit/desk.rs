@@ -1,8 +1,8 @@
 //! Who writes, and when: a thread of its own, and where an event counts as written once the operating
 //! system has it, whoever waits for one.
 //!
-//! A `write` to the page cache costs less than waking another thread. So a session that has sent a
-//! statement writes what is queued itself, its own event and whatever others have queued, while the
+//! A `write` to the page cache costs less than waking another thread. So a thread that serves sessions, when all of
+//! them have sent what they had, writes what is queued itself, their events and whatever others have queued, while the
 //! server works (flat combining: Hendler et al., SPAA 2010). The thread writes what nobody waits for,
 //! signs, rotates, compresses, and comes back from outages. Only the thread ever waits for the disk.
 //!
@@ -16,9 +16,10 @@ use super::compress;
 use super::queue::{AuditUnavailable, Queue, Ticket};
 use super::writer::{Drained, Writer};
 
-/// A write that took longer was not to the page cache: for a while only the thread writes.
+/// A write that took longer was not to the page cache, or the processor was taken away: for so many times as long only
+/// the thread writes. So sessions are held up for a tenth of the time at most.
 const SLOW: Duration = Duration::from_millis(2);
-const PENALTY: Duration = Duration::from_secs(1);
+const PENALTY: u32 = 10;
 
 /// How often it is looked whether a write hangs.
 const WATCH: Duration = Duration::from_millis(500);
@@ -109,8 +110,10 @@ impl Desk {
             let began = Instant::now();
             let drained = writer.drain();
             drop(held);
-            if began.elapsed() > SLOW {
-                let until = self.milliseconds().saturating_add(PENALTY.as_millis() as u64);
+            let took = began.elapsed();
+            if took > SLOW {
+                let until = self.start.elapsed().saturating_add(took.saturating_mul(PENALTY));
+                let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
                 self.slow_until.store(until, Ordering::Release);
             }
             if drained != Drained::All {

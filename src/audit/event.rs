@@ -17,6 +17,7 @@ use crate::pipeline::{Facts, FieldUse, Outcome, SharedFacts};
 use crate::policy::{Code, LegalBasis};
 
 use super::canonical::{CLIENT_TEXT_CHARS, Fields};
+use super::chain::hex;
 use super::checkpoint::Checkpoint;
 use super::trace::TraceParent;
 
@@ -115,9 +116,13 @@ impl DeclaredVia {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubjectHash([u8; 16]);
 
-impl SubjectHash {
-    /// Of `subject` (`key`, or `root:key`), with a secret that never leaves the proxy.
-    pub fn new(secret: &[u8], subject: &str) -> Self {
+/// Under what data subjects are hashed: made once of a secret that never leaves the proxy.
+#[derive(Clone)]
+pub struct SubjectKey(Hmac<Sha256>);
+
+impl SubjectKey {
+    /// Of a secret.
+    pub fn new(secret: &[u8]) -> Self {
         // A key of exactly one block makes a keyed hash that cannot fail.
         let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
         for (to, from) in block.iter_mut().zip(Sha256::digest(secret)) {
@@ -125,13 +130,25 @@ impl SubjectHash {
         }
         let mut mac = <Hmac<Sha256> as KeyInit>::new(&block);
         mac.update(b"pgpurpose audit subject\0");
+        Self(mac)
+    }
+
+    /// The hash of `subject` (`key`, or `root:key`).
+    pub fn hash(&self, subject: &str) -> SubjectHash {
+        let mut mac = self.0.clone();
         mac.update(subject.as_bytes());
         let full: [u8; 32] = mac.finalize().into_bytes().into();
         let mut short = [0; 16];
         for (to, from) in short.iter_mut().zip(full) {
             *to = from;
         }
-        Self(short)
+        SubjectHash(short)
+    }
+}
+
+impl std::fmt::Debug for SubjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SubjectKey")
     }
 }
 
@@ -163,7 +180,7 @@ impl SubjectHash {
 
 impl std::fmt::Display for SubjectHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(std::str::from_utf8(&hex::<16, 32>(&self.0)).unwrap_or_default())
     }
 }
 
@@ -616,7 +633,7 @@ fn policy(f: &mut Fields<'_>, stamp: &PolicyStamp) {
     f.text("sha256", &stamp.sha256);
 }
 
-fn policy_or_null(f: &mut Fields<'_>, key: &str, stamp: Option<&PolicyStamp>) {
+fn policy_or_null(f: &mut Fields<'_>, key: &'static str, stamp: Option<&PolicyStamp>) {
     match stamp {
         Some(stamp) => f.object(key, |f| policy(f, stamp)),
         None => f.null(key),

@@ -38,7 +38,7 @@ use crate::verify::Verified;
 pub use canonical::is_unprintable;
 pub use event::{
     BreakGlassPhase, CellChange, DeclaredVia, Event, PolicyStamp, Recovery, SessionFacts, SqlState, StatementEvent,
-    SubjectHash, known_tag, timestamp,
+    SubjectHash, SubjectKey, known_tag, timestamp,
 };
 pub use feed::WrittenRecord;
 pub use journal::{Durability, Journal, JournalConfig};

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::audit::Event;
+use crate::audit::{Event, SubjectKey};
 use crate::downstream;
 use crate::session::{self, Options, Phase, Plans, Rules, Shared};
 use crate::upstream::Target;
@@ -93,7 +93,7 @@ pub(super) fn run(args: Args) -> Exit {
     let served = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
         let journal = args.audit.open()?;
         let (phase, watched) = watch::channel(Phase::Serving);
-        let subject_key = session::keys::derive(&secret, session::keys::AUDIT_SUBJECT).to_vec();
+        let subject_key = session::keys::derive(&secret, session::keys::AUDIT_SUBJECT);
         let shared = Arc::new(Shared {
             options: Options {
                 catalog_age: Duration::from_secs(args.catalog_age),
@@ -101,7 +101,8 @@ pub(super) fn run(args: Args) -> Exit {
             },
             rules: ArcSwap::from_pointee(Rules { version: 1, set }),
             journal: journal.clone(),
-            subject_key,
+            subject_key: SubjectKey::new(&subject_key),
+            nobody_key: subject_key.to_vec(),
             catalogs: Catalogs::default(),
             plans: Plans::default(),
             secrets: Box::new(move |policy, role| session::keys::settings(&secret, policy, role)),

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::audit::Ticket;
 use crate::tls::{self, ClientCertificate, Reader, ServerTls, Writer};
-use crate::wire::{ErrorFields, encode};
+use crate::wire::{ErrorFields, buffers, encode};
 
 pub use handshake::{Opening, open};
 pub use listener::serve;
@@ -63,7 +63,11 @@ pub struct Sender {
     waiting: Vec<Ticket>,
 }
 
-const READ_SIZE: usize = 16 << 10;
+/// A piece that is worth a write although more is to follow, in bytes.
+const LARGE_PIECE: usize = 16 << 10;
+
+/// With less room than this, a buffer gets more before it is read into.
+const LEAST_ROOM: usize = 4 << 10;
 
 impl Client {
     /// Takes over an accepted connection.
@@ -80,11 +84,11 @@ impl Client {
             loopback,
             receiver: Receiver {
                 socket: read,
-                buffer: BytesMut::with_capacity(READ_SIZE),
+                buffer: BytesMut::new(),
             },
             sender: Sender {
                 socket: write,
-                buffer: BytesMut::with_capacity(READ_SIZE),
+                buffer: BytesMut::new(),
                 released: None,
                 waiting: Vec::new(),
             },
@@ -130,6 +134,17 @@ impl Client {
         self.secured.as_ref()?.certificate.as_ref()
     }
 
+    /// Before something is done: there is a buffer for what is to be sent.
+    pub fn take_buffers(&mut self) {
+        buffers::take(&mut self.sender.buffer);
+    }
+
+    /// Before a wait: buffers with nothing in them are for others.
+    pub fn give_buffers_back(&mut self) {
+        buffers::give_back(&mut self.receiver.buffer);
+        buffers::give_back(&mut self.sender.buffer);
+    }
+
     fn named_protocol(&self) -> bool {
         self.secured.as_ref().is_some_and(|known| known.named_protocol)
     }
@@ -141,7 +156,9 @@ impl Receiver {
     /// # Errors
     /// The connection broke.
     pub async fn fill(&mut self) -> io::Result<bool> {
-        self.buffer.reserve(READ_SIZE / 4);
+        self.socket.readable().await?;
+        buffers::take(&mut self.buffer);
+        self.buffer.reserve(LEAST_ROOM);
         Ok(self.socket.read(&mut self.buffer).await? > 0)
     }
 
@@ -202,7 +219,7 @@ impl Sender {
     /// Something may leave, and not as a small piece with more to follow as soon as a record is written.
     pub fn is_worth_sending(&self) -> bool {
         let has_much = match self.released {
-            Some(released) => released >= READ_SIZE,
+            Some(released) => released >= LARGE_PIECE,
             None => !self.buffer.is_empty(),
         };
         has_much || !self.socket.is_flushed()

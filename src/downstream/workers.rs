@@ -78,7 +78,12 @@ impl Workers {
 
 impl Worker {
     fn start(n: usize, shared: Arc<Shared>) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let journal = shared.journal.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            // All sessions have sent what they had: while the server works, before there is a row to keep back.
+            .on_thread_park(move || journal.help())
+            .build()?;
         let (sockets, given) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel();
         let serving = Arc::new(AtomicUsize::new(0));

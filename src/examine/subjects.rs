@@ -2,9 +2,10 @@
 //!
 //! For the audit alone: nothing is decided by it. Holds the place of the value, never the value.
 
-use crate::pipeline::{KeySpelling, SubjectPin};
+use crate::pipeline::{KeySpelling, PinnedValue, SubjectPin};
 use crate::policy::TableRule;
 use crate::rewrite::released::entry_of;
+use crate::sql::lexer::TokenKind;
 use crate::sql::resolve::Resolved;
 
 use super::Examination;
@@ -24,14 +25,13 @@ impl Examination<'_> {
             };
             for conjunct in used.conjuncts.iter().filter(|c| c.operator == "=") {
                 let column = relation.columns.iter().find(|c| c.number == conjunct.column);
-                let token = self.tokens.iter().position(|t| t.start == conjunct.value);
-                let (Some(column), Some(token)) = (column, token) else {
+                let (Some(column), Some(value)) = (column, self.pinned(conjunct.value)) else {
                     continue;
                 };
                 for root in roots(table, &column.name) {
                     pins.push(SubjectPin {
                         prefix: if several { format!("{root}:") } else { String::new() },
-                        token,
+                        value,
                         spelling: match column.type_oid {
                             20 | 21 | 23 => KeySpelling::Integer,
                             2950 => KeySpelling::Uuid,
@@ -43,6 +43,16 @@ impl Examination<'_> {
         }
         pins.dedup();
         pins
+    }
+
+    /// The value that begins at a byte of the text.
+    fn pinned(&self, at: usize) -> Option<PinnedValue> {
+        let index = self.tokens.iter().position(|t| t.start == at)?;
+        let token = self.tokens.get(index)?;
+        match token.text(self.text).strip_prefix('$').map(str::parse) {
+            Some(Ok(number)) if token.kind == TokenKind::Parameter => Some(PinnedValue::Parameter(number)),
+            Some(_) | None => Some(PinnedValue::Token(index)),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::audit::{
     AuditUnavailable, BreakGlassPhase, Event, Journal, PolicyStamp, Recorded, SessionFacts, SqlState, StatementEvent,
-    SubjectHash, Ticket,
+    SubjectHash, SubjectKey, Ticket,
 };
 use crate::pipeline::{Facts, HiddenOrigin, PlannedStatement, SharedFacts};
 use crate::verify::Verified;
@@ -24,13 +24,13 @@ use super::text::Text;
 pub struct Trail {
     journal: Journal,
     session: Arc<SessionFacts>,
-    subject_key: Vec<u8>,
+    subject_key: SubjectKey,
     since: Instant,
 }
 
 impl Trail {
     /// A session's.
-    pub fn new(journal: Journal, session: Arc<SessionFacts>, subject_key: Vec<u8>) -> Self {
+    pub fn new(journal: Journal, session: Arc<SessionFacts>, subject_key: SubjectKey) -> Self {
         Self {
             journal,
             session,
@@ -149,10 +149,7 @@ impl Trail {
             admitted: admission.is_some(),
             legal_basis: admission.and_then(|a| a.purpose().legal_basis),
             recipient: admission.and_then(|a| a.recipient()).map(|r| r.name.as_str()),
-            subject: declaration
-                .subject
-                .as_deref()
-                .map(|s| SubjectHash::new(&self.subject_key, s)),
+            subject: declaration.subject.as_deref().map(|s| self.subject_key.hash(s)),
             subjects: &[],
             cursor_of,
             trace: request.declared.trace,

@@ -36,7 +36,7 @@ pub async fn here(client: &mut Client, shared: &Shared, role: &str) -> Result<Op
             .map(|()| Credential::Md5(stored)),
         Some(Stored::Md5(_)) => return Err(not_allowed("MD5", "--allow-md5")),
         // Whoever has no password is asked for one, like all others.
-        None => authenticate::by_scram(client, &Verifier::of_nobody(&shared.subject_key, role))
+        None => authenticate::by_scram(client, &Verifier::of_nobody(&shared.nobody_key, role))
             .await
             .and(Err(ScramError::Proof.into())),
     };

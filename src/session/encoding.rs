@@ -8,24 +8,12 @@ use crate::wire::ErrorFields;
 
 use super::planning::Inner;
 use super::refusal;
-use super::settings::{Followed, OutOfStep};
+use super::settings::OutOfStep;
 use super::text::Text;
 use super::{End, Session};
 
 impl Session {
     /// The server reads what the client sends as UTF-8.
-    pub(super) fn speaks_utf8(&self) -> bool {
-        self.means_utf8(self.settings.get(Followed::ClientEncoding).as_text())
-    }
-
-    /// SQL_ASCII means no conversion: the database's own encoding.
-    fn means_utf8(&self, encoding: &str) -> bool {
-        let is_utf8 = |name: &str| matches!(name, "utf8" | "unicode");
-        match cleaned(encoding).as_str() {
-            "sqlascii" => is_utf8(&cleaned(&self.server_encoding)),
-            name => is_utf8(name),
-        }
-    }
 
     /// Whether a text, and what is sent for it, is read by the server as it was read here.
     pub(super) fn may_go_out(
@@ -57,9 +45,20 @@ impl Session {
     /// At ReadyForQuery: what the server said of the encoding is what we follow.
     pub(super) fn check_encoding(&mut self) -> Result<(), End> {
         match self.reported_encoding.take() {
-            Some(reported) if self.means_utf8(&reported) != self.speaks_utf8() => Err(OutOfStep.into()),
+            Some(reported) if means_utf8(&reported, &self.server_encoding) != self.speaks_utf8() => {
+                Err(OutOfStep.into())
+            }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+/// SQL_ASCII means no conversion: the database's own encoding.
+pub(super) fn means_utf8(encoding: &str, server_encoding: &str) -> bool {
+    let is_utf8 = |name: &str| matches!(name, "utf8" | "unicode");
+    match cleaned(encoding).as_str() {
+        "sqlascii" => is_utf8(&cleaned(server_encoding)),
+        name => is_utf8(name),
     }
 }
 

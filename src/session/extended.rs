@@ -9,12 +9,12 @@ use crate::sql::{Command, ConfigValue};
 use crate::upstream::Sender;
 use crate::wire::frontend::{Bind, Parse, Target};
 
+use super::kept::LastForm;
 use super::planning::{Examined, Inner, cursor_of, tag_refusal};
 use super::prepared::{Origin, Planned, Portal, Prepared};
 use super::refusal;
 use super::request::Request;
 use super::responses::{Running, Sent, What};
-use super::settings::Followed;
 use super::simple::{audit_unavailable, facts_of, rows_of, writes};
 use super::text::Text;
 use super::{End, Session};
@@ -71,8 +71,9 @@ impl Session {
             base: Planned { plan, index: 0 },
             ground: request.declared.ground(),
             versions: (self.rules.version, self.catalog.current().version),
-            search_path: self.settings.get(Followed::SearchPath).value.clone(),
+            search_path: self.path_entries(),
             variants: Mutex::default(),
+            last: Mutex::default(),
         });
         self.statements.sent(parse.name.clone(), Some(Arc::clone(&prepared)));
         self.sent(Sent::new(What::Parse {
@@ -288,6 +289,18 @@ impl Session {
             let request = self.request_for(&prepared.text, policy);
             return Ok(self.form_of_sql(name, &prepared, request));
         }
+        let request = self.request_for(&prepared.text, policy);
+        let stamp = self.stamp();
+        if let Some((planned, upstream_name)) = prepared.as_before(stamp, &request) {
+            self.shared.plans.known_by_session();
+            return Ok(Some(Form {
+                upstream_name,
+                planned,
+                inner: Inner::Itself,
+                request,
+                text: prepared.text.clone(),
+            }));
+        }
         let Examined { mut requests, verdict } = self.examine(&prepared.text, prepared.parameters(), policy).await?;
         let request = requests
             .pop()
@@ -299,13 +312,19 @@ impl Session {
             Ok((upstream_name, planned, inner))
         });
         match found {
-            Ok((upstream_name, planned, inner)) => Ok(Some(Form {
-                upstream_name,
-                planned,
-                inner,
-                request,
-                text: prepared.text.clone(),
-            })),
+            Ok((upstream_name, planned, inner)) => {
+                if matches!(inner, Inner::Itself) {
+                    let form = LastForm::new(self.stamp(), &request, planned.clone(), upstream_name.clone());
+                    prepared.remember(form);
+                }
+                Ok(Some(Form {
+                    upstream_name,
+                    planned,
+                    inner,
+                    request,
+                    text: prepared.text.clone(),
+                }))
+            }
             Err(refusal) => {
                 self.refuse_extended(&refusal, None, &request);
                 Ok(None)

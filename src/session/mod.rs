@@ -18,6 +18,7 @@ mod encoding;
 mod errors;
 mod extended;
 mod in_force;
+mod kept;
 pub mod keys;
 pub mod limits;
 mod login;
@@ -57,6 +58,7 @@ use crate::wire::{ErrorFields, ProtocolError};
 use audit_trail::Trail;
 use break_glass::Glass;
 use in_force::InForce;
+use kept::Kept;
 use limits::Counted;
 use login::{Failed, LoggedIn};
 use names::Names;
@@ -133,6 +135,7 @@ struct Session {
     database: Arc<str>,
     rules: InForce,
     settings: Settings,
+    kept: Kept,
     server_encoding: String,
     /// What the server said of the client's encoding since the last ReadyForQuery.
     reported_encoding: Option<String>,
@@ -167,9 +170,17 @@ struct Session {
 
 /// Serves one connection, from its first packet to its end.
 pub async fn run(socket: TcpStream, shared: Arc<Shared>, mut counted: Counted) {
-    let entered = timeout(shared.options.login_timeout, enter(socket, &shared, &mut counted)).await;
+    // Its memory is not kept for as long as the session lives.
+    let entered = Box::pin(timeout(
+        shared.options.login_timeout,
+        enter(socket, &shared, &mut counted),
+    ))
+    .await;
     match entered {
-        Ok(Ok(Some((client, logged_in)))) => Session::new(*client, shared, logged_in).live().await,
+        Ok(Ok(Some((client, logged_in)))) => {
+            let mut session = Session::new(*client, shared, logged_in);
+            session.live().await;
+        }
         Ok(Ok(None)) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a connection broke before it began"),
         // PostgreSQL hangs up without a word when authentication takes too long.
@@ -219,6 +230,7 @@ impl Session {
             client,
             upstream: logged_in.upstream,
             rules: logged_in.rules,
+            kept: Kept::of(&logged_in.settings, &logged_in.server_encoding),
             settings: logged_in.settings,
             server_encoding: logged_in.server_encoding,
             reported_encoding: None,
@@ -244,7 +256,7 @@ impl Session {
     }
 
     /// Serves until the client leaves or something breaks.
-    async fn live(mut self) {
+    async fn live(&mut self) {
         let end = self.serve().await;
         self.abandon(match &end {
             Err(End::Fatal(fields)) => fields.sqlstate(),
@@ -296,11 +308,9 @@ impl Session {
             self.client.sender.discard_held();
             self.client.sender.buffer.clear();
         }
-        if self.upstream.sender.pending() == 0 {
-            // While the server works, before there is a row to keep back.
-            self.shared.journal.help();
-        }
         self.release()?;
+        self.client.give_buffers_back();
+        self.upstream.give_buffers_back();
         let held = self.client.sender.waits_for();
         let can_send = self.client.sender.is_worth_sending();
         let must_write = !self.upstream.sender.is_idle();
@@ -337,6 +347,8 @@ impl Session {
                 return Err(End::Fatal(fatal("57P05", message)));
             }
         }
+        self.client.take_buffers();
+        self.upstream.take_buffers();
         Ok(())
     }
 

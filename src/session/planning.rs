@@ -16,8 +16,8 @@ use crate::sql::{ClientSql, Command, TagError};
 use super::core;
 use super::prepared::{Origin, Planned, Portal, Prepared};
 use super::refusal::{self, unread};
-use super::request::{Declared, Ground, Request, refused_facts};
-use super::settings::{Followed, Settings};
+use super::request::{Ground, Request, refused_facts};
+use super::settings::Settings;
 use super::shared::{self, Known, count_examined};
 use super::text::Text;
 use super::{End, Session};
@@ -84,7 +84,7 @@ impl Session {
     ) -> Result<Examined<'p>, End> {
         let examined = self.examine_once(text, parameters, policy);
         let stale = matches!(&examined.verdict, Err(refusal) if refusal.stale_catalog);
-        if stale && self.look_again().await? {
+        if stale && Box::pin(self.look_again()).await? {
             return Ok(self.examine_once(text, parameters, policy));
         }
         Ok(examined)
@@ -293,8 +293,8 @@ impl Session {
     /// Nothing that its plan depends on has changed since it was prepared.
     fn is_as_prepared(&self, prepared: &Prepared, request: &Request<'_>) -> bool {
         let versions = (self.rules.version, self.catalog.current().version);
-        let path = &self.settings.get(Followed::SearchPath).value;
-        prepared.versions == versions && prepared.ground == request.declared.ground() && prepared.search_path == *path
+        let path = self.path_entries();
+        prepared.versions == versions && prepared.ground == request.declared.ground() && prepared.search_path == path
     }
 
     /// Finds whose rows the statements of a plan give.
@@ -387,7 +387,7 @@ impl Session {
         settings: &Settings,
         tags: &[&crate::sql::Tag],
     ) -> Request<'p> {
-        let declared = Declared::new(settings, tags);
+        let declared = self.declared(settings, tags);
         let catalog = &self.catalog.current().catalog;
         let now = OffsetDateTime::now_utc();
         let request = Request::new(policy, catalog, &self.role, declared, now);
@@ -408,7 +408,7 @@ impl Session {
             role: Arc::clone(&self.role),
             rules: self.rules.version,
             catalog: self.catalog.current().version,
-            search_path: self.settings.get(Followed::SearchPath).value.clone(),
+            search_path: self.path_entries(),
             standing: request.key(),
             parameters: parameters.to_vec(),
         }

@@ -1,8 +1,8 @@
 //! Prepared statements and portals as the session knows them.
 
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use uuid::Uuid;
 
@@ -10,8 +10,9 @@ use crate::audit::SubjectHash;
 use crate::pipeline::{Plan, PlannedStatement};
 use crate::sql::Command;
 
+use super::kept::{LastForm, Stamp};
 use super::planning::Inner;
-use super::request::Ground;
+use super::request::{Ground, Request};
 use super::text::Text;
 
 /// One statement of a plan.
@@ -72,9 +73,11 @@ pub struct Prepared {
     /// The rules and the catalog it was planned under.
     pub versions: (u64, u64),
     /// The entries of search_path it was planned under.
-    pub search_path: Vec<String>,
+    pub search_path: Arc<[String]>,
     /// Our names for the same statement under other purposes.
-    pub variants: std::sync::Mutex<Vec<Variant>>,
+    pub variants: Mutex<Vec<Variant>>,
+    /// How it was bound last.
+    pub last: Mutex<Option<LastForm>>,
 }
 
 /// A statement that we prepared under a name of our own.
@@ -97,30 +100,47 @@ impl Prepared {
 
     /// Our name for that outgoing text, if there is one.
     pub fn variant(&self, outgoing: &str) -> Option<String> {
-        let variants = self.variants.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let variants = held(&self.variants);
         variants.iter().find(|v| v.outgoing == outgoing).map(|v| v.name.clone())
     }
 
     /// Remembers a name of ours.
     pub fn add_variant(&self, outgoing: &str, name: String) {
-        let mut variants = self.variants.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut variants = held(&self.variants);
         variants.push(Variant {
             outgoing: outgoing.to_owned(),
             name,
         });
     }
 
+    /// What it was when it was bound last, if it would come out the same.
+    pub fn as_before(&self, stamp: Stamp, request: &Request<'_>) -> Option<(Planned, String)> {
+        let last = held(&self.last);
+        let form = last.as_ref().filter(|form| form.holds(stamp, request))?;
+        Some((form.planned.clone(), form.upstream_name.clone()))
+    }
+
+    /// Remembers how it was bound.
+    pub fn remember(&self, form: LastForm) {
+        *held(&self.last) = Some(form);
+    }
+
     /// Forgets a name of ours, which PostgreSQL did not take.
     pub fn drop_variant(&self, name: &str) {
-        let mut variants = self.variants.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        held(&self.last).take();
+        let mut variants = held(&self.variants);
         variants.retain(|v| v.name != name);
     }
 
     /// All our names.
     pub fn variant_names(&self) -> Vec<String> {
-        let variants = self.variants.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let variants = held(&self.variants);
         variants.iter().map(|v| v.name.clone()).collect()
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An open portal or cursor.

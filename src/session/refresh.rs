@@ -87,9 +87,10 @@ impl Session {
         let age = self.shared.options.catalog_age;
         let idle = self.settings.block() == Block::None;
         if self.catalog.dirty || (idle && self.catalog.store.is_due(age)) {
-            self.reload().await?;
+            // Boxed: so that the futures of every message stay small.
+            Box::pin(self.reload()).await?;
         } else if self.catalog.missed {
-            self.look_again().await?;
+            Box::pin(self.look_again()).await?;
         }
         Ok(())
     }
@@ -107,6 +108,7 @@ impl Session {
 
     /// Takes over new rules.
     pub(super) fn refresh_rules(&mut self) -> Result<(), End> {
+        self.keep_up();
         if self.shared.rules.load().version == self.rules.version {
             return Ok(());
         }

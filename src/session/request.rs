@@ -1,5 +1,7 @@
 //! What one statement declares, and whether it is admitted: asked of the policy at every execution.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
 use crate::audit::{DeclaredVia, TraceParent, known_tag};
@@ -100,7 +102,7 @@ pub enum StandingKey {
 #[derive(Debug)]
 pub struct Request<'p> {
     /// What was declared.
-    pub declared: Declared,
+    pub declared: Arc<Declared>,
     answer: Result<Admission<'p>, Denial>,
     /// `mode: observe`
     observed: bool,
@@ -108,7 +110,13 @@ pub struct Request<'p> {
 
 impl<'p> Request<'p> {
     /// Asks the policy.
-    pub fn new(policy: &'p Policy, catalog: &Catalog, role: &str, declared: Declared, now: OffsetDateTime) -> Self {
+    pub fn new(
+        policy: &'p Policy,
+        catalog: &Catalog,
+        role: &str,
+        declared: Arc<Declared>,
+        now: OffsetDateTime,
+    ) -> Self {
         let answer = pipeline::admit(policy, catalog, role, &declared.declaration, now);
         Self {
             declared,
@@ -146,6 +154,17 @@ impl<'p> Request<'p> {
         }
     }
 
+    /// Whether that is its key.
+    pub fn stands_as(&self, key: &StandingKey) -> bool {
+        match (&self.answer, key) {
+            (Ok(admission), StandingKey::Admitted(purpose, variant)) => {
+                admission.purpose().name == *purpose && admission.plan_variant() == *variant
+            }
+            (Ok(_), StandingKey::Undeclared | StandingKey::Inadmissible(..)) => false,
+            (Err(_), key) => self.key() == *key,
+        }
+    }
+
     /// What the server must have as the statement's own subject when it runs: empty where the session's is
     /// meant; none where no subject counts.
     pub fn statement_subject(&self) -> Option<&str> {
@@ -171,12 +190,12 @@ impl<'p> Request<'p> {
     ///
     /// # Errors
     /// The denial, as a refusal of a statement with these facts.
-    pub fn may_run(&self, command: &Command, planned: &Facts) -> Result<(), std::sync::Arc<Refusal>> {
+    pub fn may_run(&self, command: &Command, planned: &Facts) -> Result<(), Arc<Refusal>> {
         match &self.answer {
             Ok(_) => Ok(()),
             Err(_) if self.observed => Ok(()),
             Err(_) if self.declared.declaration.purpose.is_none() || !command.needs_admission() => Ok(()),
-            Err(denial) => Err(std::sync::Arc::new(Refusal {
+            Err(denial) => Err(Arc::new(Refusal {
                 code: denial.code,
                 sqlstate: "42501",
                 message: denial.message.clone(),

@@ -214,6 +214,8 @@ pub struct Settings {
     block: Block,
     /// Names of savepoints, oldest first; the n-th, from 0, has nesting n + 2.
     savepoints: Vec<String>,
+    /// Counts up whenever a value may have changed.
+    version: u64,
 }
 
 /// The server says something that cannot be, by what we know: nothing is certain any more.
@@ -228,7 +230,13 @@ impl Settings {
             variables: Followed::ALL.map(|f| Variable::new(initial(f))),
             block: Block::None,
             savepoints: Vec::new(),
+            version: 1,
         }
+    }
+
+    /// The same as long as no value changes. Copies count on their own.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// The value in force.
@@ -366,6 +374,7 @@ impl Settings {
 
     /// `None` is the value of RESET.
     fn assign(&mut self, setting: Followed, value: Option<Vec<String>>, local: bool) {
+        self.version += 1;
         let nesting = self.nesting();
         let [
             purpose,
@@ -396,6 +405,7 @@ impl Settings {
     }
 
     fn reset_all(&mut self) {
+        self.version += 1;
         let nesting = self.nesting();
         for variable in &mut self.variables {
             if variable.current != variable.reset {
@@ -453,6 +463,10 @@ impl Settings {
 
     /// Ends all levels from the innermost down to `nesting`, one by one, as PostgreSQL does.
     fn end_levels(&mut self, commit: bool, nesting: usize) {
+        if self.variables.iter().all(|variable| variable.stack.is_empty()) {
+            return;
+        }
+        self.version += 1;
         for level in (nesting..=self.nesting()).rev() {
             for variable in &mut self.variables {
                 variable.end_level(commit, level);

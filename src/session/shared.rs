@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 use tokio::sync::watch;
 
-use crate::audit::Journal;
+use crate::audit::{Journal, SubjectKey};
 use crate::pipeline::{Plan, Refusal, Template};
 use crate::rules::PolicySet;
 use crate::tls::ServerTls;
@@ -102,7 +102,9 @@ pub struct Shared {
     /// The journal.
     pub journal: Journal,
     /// The key under which data subjects are hashed for the journal.
-    pub subject_key: Vec<u8>,
+    pub subject_key: SubjectKey,
+    /// The key out of which roles that there are not get their salts.
+    pub nobody_key: Vec<u8>,
     /// What exists, by database.
     pub catalogs: Catalogs,
     /// Plans that were made.
@@ -128,7 +130,7 @@ pub struct Ground {
     /// Of the catalog.
     pub catalog: u64,
     /// Entries of search_path.
-    pub search_path: Vec<String>,
+    pub search_path: Arc<[String]>,
     /// The purpose.
     pub standing: StandingKey,
     /// Types of parameters, as its Parse message gave them.
@@ -215,6 +217,11 @@ impl Plans {
         found
     }
 
+    /// A session knew the answer without asking.
+    pub fn known_by_session(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Look-ups so far: those that found an answer, and those that did not.
     pub fn lookups(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
@@ -271,7 +278,7 @@ mod tests {
             role: "r".into(),
             rules: 1,
             catalog: 1,
-            search_path: vec!["public".into()],
+            search_path: Arc::new(["public".into()]),
             standing: StandingKey::Undeclared,
             parameters: vec![],
         };
@@ -302,7 +309,7 @@ mod tests {
                 ..ground.clone()
             },
             Ground {
-                search_path: vec![],
+                search_path: Arc::new([]),
                 ..ground.clone()
             },
             Ground {

@@ -154,8 +154,9 @@ impl Session {
                 base: planned.clone(),
                 ground,
                 versions: (self.rules.version, self.catalog.current().version),
-                search_path: self.settings.get(super::settings::Followed::SearchPath).value.clone(),
+                search_path: self.path_entries(),
                 variants: Mutex::default(),
+                last: Mutex::default(),
             })),
             Command::Declare { hold, .. } => {
                 let mut portal = Portal::new(text.clone(), planned.clone(), ground, self.rules.version);

@@ -1,42 +1,44 @@
 //! The data subjects that a statement names, as the audit may know them: keyed hashes, made here of values
 //! that are kept nowhere.
 
-use crate::audit::SubjectHash;
-use crate::pipeline::{KeySpelling, SubjectPin};
-use crate::sql::lexer::{self, TokenKind};
+use crate::audit::{SubjectHash, SubjectKey};
+use crate::pipeline::{KeySpelling, PinnedValue, SubjectPin};
+use crate::sql::lexer::{Lexer, TokenKind};
 use crate::wire::frontend::Bind;
 
 /// Of the values at these places of `text`, parameters out of `bind`. What cannot be read as a key is left out.
-pub fn hashes(pins: &[SubjectPin], text: &str, bind: Option<&Bind>, key: &[u8]) -> Vec<SubjectHash> {
-    if pins.is_empty() {
-        return Vec::new();
-    }
-    let Ok(tokens) = lexer::significant(text) else {
-        return Vec::new();
-    };
+pub fn hashes(pins: &[SubjectPin], text: &str, bind: Option<&Bind>, key: &SubjectKey) -> Vec<SubjectHash> {
     let hash = |pin: &SubjectPin| {
-        let token = tokens.get(pin.token)?;
-        let spelt = token.text(text);
-        let value = match token.kind {
-            TokenKind::Number => spelt.to_owned(),
-            TokenKind::String => constant(spelt)?,
-            TokenKind::Parameter => parameter(pin.spelling, spelt.strip_prefix('$')?.parse().ok()?, bind?)?,
-            _ => return None,
+        let value = match pin.value {
+            PinnedValue::Token(index) => constant(text, index)?,
+            PinnedValue::Parameter(number) => parameter(pin.spelling, number, bind?)?,
         };
         let value = match pin.spelling {
             KeySpelling::Integer => value.trim().parse::<i64>().ok()?.to_string(),
             KeySpelling::Uuid => uuid::Uuid::try_parse(value.trim()).ok()?.to_string(),
             KeySpelling::Text => value,
         };
-        Some(SubjectHash::new(key, &format!("{}{value}", pin.prefix)))
+        Some(key.hash(&format!("{}{value}", pin.prefix)))
     };
     let mut hashes: Vec<SubjectHash> = pins.iter().filter_map(hash).collect();
     hashes.dedup();
     hashes
 }
 
+/// The value of that token, if it is a constant.
+fn constant(text: &str, index: usize) -> Option<String> {
+    let tokens = Lexer::new(text).filter_map(Result::ok);
+    let token = tokens.filter(|token| !token.kind.is_comment()).nth(index)?;
+    let spelt = token.text(text);
+    match token.kind {
+        TokenKind::Number => Some(spelt.to_owned()),
+        TokenKind::String => unquoted(spelt),
+        _ => None,
+    }
+}
+
 /// The text of `'…'`; none where the constant goes on on another line.
-fn constant(spelt: &str) -> Option<String> {
+fn unquoted(spelt: &str) -> Option<String> {
     let inner = spelt.strip_prefix('\'')?.strip_suffix('\'')?;
     let quotes = inner.matches('\'').count();
     (quotes == 2 * inner.matches("''").count()).then(|| inner.replace("''", "'"))
@@ -62,10 +64,10 @@ fn parameter(spelling: KeySpelling, number: usize, bind: &Bind) -> Option<String
 mod tests {
     use super::*;
 
-    fn pin(token: usize, spelling: KeySpelling) -> SubjectPin {
+    fn pin(value: PinnedValue, spelling: KeySpelling) -> SubjectPin {
         SubjectPin {
             prefix: "s.people:".into(),
-            token,
+            value,
             spelling,
         }
     }
@@ -80,35 +82,48 @@ mod tests {
         }
     }
 
+    fn found(pins: &[SubjectPin], text: &str, bind: Option<&Bind>) -> Vec<SubjectHash> {
+        hashes(pins, text, bind, &SubjectKey::new(b"k"))
+    }
+
+    fn hash(subject: &str) -> Vec<SubjectHash> {
+        vec![SubjectKey::new(b"k").hash(subject)]
+    }
+
     #[test]
     fn constants_and_parameters_of_either_format_give_the_hash_of_the_key() {
-        let expected = vec![SubjectHash::new(b"k", "s.people:42")];
-        let integer = [pin(2, KeySpelling::Integer)];
-        assert_eq!(hashes(&integer, "id = 42", None, b"k"), expected);
-        assert_eq!(hashes(&integer, "id = '42'", None, b"k"), expected);
-        for parameter in [
+        let place = PinnedValue::Token(2);
+        let expected = hash("s.people:42");
+        for text in ["id = 42", "id = '42'", "id /* x */ = '42'"] {
+            assert_eq!(found(&[pin(place, KeySpelling::Integer)], text, None), expected);
+        }
+        let parameter = [pin(PinnedValue::Parameter(1), KeySpelling::Integer)];
+        for bound in [
             bind(0, b"42"),
             bind(1, b"\0*"),
             bind(1, b"\0\0\0*"),
             bind(1, b"\0\0\0\0\0\0\0*"),
         ] {
-            assert_eq!(hashes(&integer, "id = $1", Some(&parameter), b"k"), expected);
+            assert_eq!(found(&parameter, "id = $1", Some(&bound)), expected);
         }
-        let text = [pin(2, KeySpelling::Text)];
-        assert_eq!(hashes(&text, "id = '42'", None, b"k"), expected);
-        assert_ne!(hashes(&text, "id = '042'", None, b"k"), expected);
+        let text = [pin(place, KeySpelling::Text)];
+        assert_eq!(found(&text, "id = '42'", None), expected);
+        assert_ne!(found(&text, "id = '042'", None), expected);
         let id = uuid::Uuid::from_u128(7);
-        let uuid = [pin(2, KeySpelling::Uuid)];
-        let expected = vec![SubjectHash::new(b"k", &format!("s.people:{id}"))];
-        assert_eq!(hashes(&uuid, &format!("id = '{}'", id.simple()), None, b"k"), expected);
+        let uuid = [pin(place, KeySpelling::Uuid)];
+        let spelt = format!("id = '{}'", id.simple());
+        assert_eq!(found(&uuid, &spelt, None), hash(&format!("s.people:{id}")));
     }
 
     #[test]
     fn what_is_no_key_is_left_out() {
-        let integer = [pin(2, KeySpelling::Integer), pin(9, KeySpelling::Integer)];
+        let places = [PinnedValue::Token(2), PinnedValue::Token(9), PinnedValue::Parameter(2)];
+        let pins = places.map(|place| pin(place, KeySpelling::Integer));
         for text in ["id = 'x'", "id = $1", "id = other", "id = 4.5"] {
-            assert_eq!(hashes(&integer, text, None, b"k"), [], "{text}");
+            assert_eq!(found(&pins, text, Some(&bind(0, b"42"))), [], "{text}");
         }
-        assert_eq!(hashes(&integer, "id = $1", Some(&bind(1, b"\0\0\0")), b"k"), []);
+        let parameter = [pin(PinnedValue::Parameter(1), KeySpelling::Integer)];
+        assert_eq!(found(&parameter, "id = $1", Some(&bind(1, b"\0\0\0"))), []);
+        assert_eq!(found(&parameter, "id = $1", None), []);
     }
 }

@@ -110,6 +110,17 @@ impl Reader {
         }
     }
 
+    /// Waits until something has arrived, as far as that can be told without taking it: through TLS it cannot.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.readable().await,
+            Self::Tls(_) => Ok(()),
+        }
+    }
+
     /// Appends what has arrived to `buffer`; 0: the peer has hung up. Safe to drop half-way.
     ///
     /// # Errors

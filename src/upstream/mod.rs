@@ -18,7 +18,7 @@ use std::io;
 use crate::audit::Recorded;
 use crate::tls::{Reader, Writer};
 use crate::wire::frontend::Target as Named;
-use crate::wire::{Frame, ProtocolError, encode, frame};
+use crate::wire::{Frame, ProtocolError, buffers, encode, frame};
 use bytes::{Buf, Bytes, BytesMut};
 
 pub use server::{Server, ServerOptions, cancel};
@@ -66,7 +66,8 @@ pub struct Sender {
     buffer: BytesMut,
 }
 
-const READ_SIZE: usize = 64 << 10;
+/// With less room than this, a buffer gets more before it is read into.
+const LEAST_ROOM: usize = 16 << 10;
 
 impl Upstream {
     /// Writes everything that is pending, then waits for one whole frame.
@@ -77,6 +78,17 @@ impl Upstream {
         self.sender.write_all().await?;
         self.receiver.frame().await
     }
+
+    /// Before something is done: there is a buffer for what is to be sent.
+    pub fn take_buffers(&mut self) {
+        buffers::take(&mut self.sender.buffer);
+    }
+
+    /// Before a wait: buffers with nothing in them are for others.
+    pub fn give_buffers_back(&mut self) {
+        buffers::give_back(&mut self.receiver.buffer);
+        buffers::give_back(&mut self.sender.buffer);
+    }
 }
 
 impl Receiver {
@@ -85,7 +97,9 @@ impl Receiver {
     /// # Errors
     /// The connection ended.
     pub async fn fill(&mut self) -> Result<(), UpstreamError> {
-        self.buffer.reserve(READ_SIZE / 4);
+        self.socket.readable().await?;
+        buffers::take(&mut self.buffer);
+        self.buffer.reserve(LEAST_ROOM);
         match self.socket.read(&mut self.buffer).await? {
             0 => Err(UpstreamError::Closed),
             _ => Ok(()),

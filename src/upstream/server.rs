@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Address, READ_SIZE, Receiver, Sender, Target, Upstream};
+use super::{Address, Receiver, Sender, Target, Upstream};
 use crate::tls::{self, ClientFiles, ClientTls, SslMode, TlsError};
 use crate::wire::encode;
 use crate::wire::startup::PROTOCOL_3_2;
@@ -116,11 +116,11 @@ impl Server {
         Ok(Upstream {
             receiver: Receiver {
                 socket: read,
-                buffer: BytesMut::with_capacity(READ_SIZE),
+                buffer: BytesMut::new(),
             },
             sender: Sender {
                 socket: write,
-                buffer: BytesMut::with_capacity(READ_SIZE),
+                buffer: BytesMut::new(),
             },
             end_point,
             encrypted,

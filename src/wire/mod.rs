@@ -4,6 +4,7 @@
 //! message types are errors, never passed on.
 
 pub mod backend;
+pub mod buffers;
 pub mod encode;
 pub mod fields;
 pub mod frame;

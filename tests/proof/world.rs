@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use pgpurpose::audit::{Journal, JournalConfig};
+use pgpurpose::audit::{Journal, JournalConfig, SubjectKey};
 use pgpurpose::cli::rules_files;
 use pgpurpose::session::{Options, Phase, Plans, Rules, Shared, keys};
 use pgpurpose::upstream::catalogs::Catalogs;
@@ -100,7 +100,8 @@ impl World {
                 set: rules_files::load(&folder().join("rules.yaml")).unwrap_or_else(|e| panic!("{e}")),
             }),
             journal: Journal::open(JournalConfig::new(&audit)).unwrap(),
-            subject_key: vec![1; 32],
+            subject_key: SubjectKey::new(&[1; 32]),
+            nobody_key: vec![1; 32],
             catalogs: Catalogs::default(),
             plans: Plans::default(),
             secrets: Box::new(move |policy, role| keys::settings(&secret, policy, role)),

@@ -301,10 +301,11 @@ fn a_record_is_never_longer_than_a_reader_takes() {
 
 #[test]
 fn subjects_are_keyed() {
-    let a = SubjectHash::new(b"secret", "42");
-    assert_eq!(a, SubjectHash::new(b"secret", "42"));
-    assert_ne!(a, SubjectHash::new(b"secret", "43"));
-    assert_ne!(a, SubjectHash::new(b"other", "42"));
+    let key = SubjectKey::new(b"secret");
+    let a = key.hash("42");
+    assert_eq!(a, SubjectKey::new(b"secret").hash("42"));
+    assert_ne!(a, key.hash("43"));
+    assert_ne!(a, SubjectKey::new(b"other").hash("42"));
     assert_eq!(a.to_string().len(), 32);
 }
 

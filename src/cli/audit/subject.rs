@@ -13,7 +13,7 @@ use super::query::moment;
 use super::show::{Csv, Json, Show, Text};
 use crate::audit::query::{Filter, Found, Sink, Skipped, query};
 use crate::audit::tally::Tally;
-use crate::audit::{SubjectHash, reader};
+use crate::audit::{SubjectHash, SubjectKey, reader};
 use crate::cli::{Exit, output, secret};
 use crate::session::keys;
 
@@ -87,12 +87,12 @@ fn print(args: &Args, out: &mut dyn Write) -> io::Result<u64> {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let secret = secret::read(&args.secret_file).map_err(io::Error::other)?;
-    let secret = keys::derive(&secret, keys::AUDIT_SUBJECT);
+    let subject_key = SubjectKey::new(&keys::derive(&secret, keys::AUDIT_SUBJECT));
     let filter = Filter {
         event: Some("statement".into()),
         subjects: SubjectHash::spellings(key)
             .iter()
-            .map(|s| SubjectHash::new(&secret, s).to_string())
+            .map(|s| subject_key.hash(s).to_string())
             .collect(),
         since: args.since.clone(),
         until: args.until.clone(),

@@ -3,6 +3,7 @@
 use clap::Parser;
 
 use super::*;
+use crate::audit::SubjectKey;
 use crate::audit::chain::{Head, seal};
 
 #[derive(Debug, Parser)]
@@ -18,7 +19,7 @@ fn a_person_is_found_by_the_hash_of_the_key_however_it_is_spelt() {
     let (file, secret) = (folder.join("audit.jsonl"), folder.join("secret"));
     std::fs::write(&secret, "0123456789abcdef\n").unwrap();
     let derived = keys::derive(b"0123456789abcdef", keys::AUDIT_SUBJECT);
-    let hash = |key: &str| SubjectHash::new(&derived, key).to_string();
+    let hash = |key: &str| SubjectKey::new(&derived).hash(key).to_string();
     let (own, other) = (hash("42"), hash("43"));
     let statement = |id: u8, rest: String| {
         format!(
