@@ -202,6 +202,9 @@ impl<'w> Checker<'w> {
             if let Some(verdict) = self.order_of_errors(sent, &raw, &twin) {
                 return verdict;
             }
+            if summed(&raw) == summed(&twin) {
+                return Verdict::Explained("order of summation");
+            }
             if sent.is_ordered && are_equal_but_for_scale(&raw, &twin) {
                 return Verdict::Explained("equal numbers of another scale");
             }
@@ -394,17 +397,30 @@ fn rounded(lines: &[String]) -> Vec<String> {
     all
 }
 
+/// The same with all floats of full length cut: the last digits of a sum depend on the order of the rows.
+fn summed(messages: &[Message]) -> Vec<String> {
+    let mut all: Vec<String> = messages.iter().map(|m| cut_numbers(&m.readable(), 15)).collect();
+    all.sort();
+    all
+}
+
 fn round_numbers(line: &str) -> String {
+    cut_numbers(line, 0)
+}
+
+/// Numbers of so many digits or more to nine digits.
+fn cut_numbers(line: &str, digits: usize) -> String {
     let is_part = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e');
     let mut out = String::new();
     for piece in line.split_inclusive(|c: char| !is_part(c)) {
         let number = piece.trim_end_matches(|c: char| !is_part(c));
+        let length = number.bytes().filter(u8::is_ascii_digit).count();
         match number.parse::<f64>() {
-            Ok(value) => {
+            Ok(value) if length >= digits => {
                 out.push_str(&format!("{value:.9e}"));
                 out.push_str(&piece[number.len()..]);
             }
-            Err(_) => out.push_str(piece),
+            Ok(_) | Err(_) => out.push_str(piece),
         }
     }
     out
