@@ -140,6 +140,9 @@ impl<'p> Planner<'_, 'p> {
             return Ok(false);
         }
         if relation.kind == RelationKind::View && !is_system(relation) {
+            if used.sampled {
+                return Err(no_sample(relation, used));
+            }
             let Some(view) = resolved.views.get(&used.oid) else {
                 return Err(Refused::new(
                     Code::NotUnderstood,
@@ -195,8 +198,7 @@ impl<'p> Planner<'_, 'p> {
             return Ok(false);
         }
         if used.sampled {
-            let message = format!("TABLESAMPLE of {} is not served", relation.name);
-            return Err(Refused::new(Code::StatementNotAllowed, message, Some(used.location)));
+            return Err(no_sample(relation, used));
         }
         if let Some((_, column, at)) = resolved.system_columns.iter().find(|(oid, ..)| *oid == used.oid)
             && !is_system(relation)
@@ -394,4 +396,10 @@ impl<'p> Planner<'_, 'p> {
 /// INSERT reads no row of the target's children.
 fn is_insert(usage: Use) -> bool {
     usage == Use::Target(Verb::Insert)
+}
+
+/// A sample of a sub-select: PostgreSQL has none.
+fn no_sample(relation: &Relation, used: &RelationUse) -> Refused {
+    let message = format!("TABLESAMPLE of {} is not served", relation.name);
+    Refused::new(Code::StatementNotAllowed, message, Some(used.location))
 }

@@ -109,6 +109,11 @@ impl Cluster {
         self.port
     }
 
+    /// Its own folder, removed with it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The server's log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()

@@ -4,7 +4,8 @@
   run.py --bin target/debug/pgpurpose [--only 15|18]
 
 Installs PostgreSQL 18 (npm) and psycopg (pip) under target/drivers. Each arrangement runs the checks of checks.py that
-are to work there; README.md has the same table. Exit 0: all passed.
+are to work there; README.md has the same table. Both servers together are held against the lists of what a client may
+use, and tests/lists.rs runs on 18 as well. Exit 0: all passed.
 """
 import argparse
 import json
@@ -18,6 +19,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), 'support'), os.path.join(os.path.dirname(HERE), 'drivers')]
 import run as drivers  # noqa: E402
+import lists  # noqa: E402
 from stack import ENV, Score, Stack, free_port, serve  # noqa: E402
 
 ALL = ('simple comment set_local set_for_the_session refusal_in_its_place parameters prepared pipeline copy_out cursor '
@@ -116,8 +118,12 @@ def wait_for(port):
 
 
 def run_arrangements(score, binary, version, postgres):
+    """Gives what the server has, for the lists."""
     users = ('support_app', 'marketing_app')
     with Stack(binary, postgres=postgres) as stack:
+        plain = ('-q', '-A', '-t', '-F', '\t')
+        ask = lambda sql: [line.split('\t') for line in stack.psql(stack.upstream, 'postgres', 'care', sql, *plain, check=True).splitlines()]
+        has = lists.of_server(ask)
         run_checks(score, f'{version}', stack.proxy, ALL)
         for mode, before, behind in (('session', ALL, ALL), ('transaction', TRANSACTIONS, BEHIND_TRANSACTIONS)):
             with PgBouncer(stack.proxy, mode, users, stack.su) as port:
@@ -134,6 +140,18 @@ def run_arrangements(score, binary, version, postgres):
         if version == '18':
             library = f'{os.path.dirname(postgres)}/lib'
             run_checks(score, '18, libpq 18', stack.proxy, ['newest_protocol'], LD_LIBRARY_PATH=library, PSYCOPG_IMPL='python')
+    return has
+
+
+def every_entry_names_something(score, servers):
+    problems = lists.problems(servers)
+    score.add('each entry of the lists names something', not problems, '\n'.join(problems))
+
+
+def lists_on_18(score, postgres):
+    r = subprocess.run(['cargo', 'test', '-q', '--test', 'lists'], cwd=drivers.ROOT, stdin=subprocess.DEVNULL, capture_output=True,
+                       text=True, env={**os.environ, 'PGPURPOSE_TEST_PG_BIN': postgres})
+    score.add('18: all that it has is decided', r.returncode == 0, (r.stdout + r.stderr)[-3000:])
 
 
 def main():
@@ -143,14 +161,18 @@ def main():
     o = a.parse_args()
     os.makedirs(drivers.HOME, exist_ok=True)
     score = Score()
+    servers = []
     if o.only != '18':
-        run_arrangements(score, o.bin, '15', None)
+        servers.append(run_arrangements(score, o.bin, '15', None))
     if o.only != '15':
         copy = postgres_18()
         try:
-            run_arrangements(score, o.bin, '18', f'{copy}/native/bin')
+            lists_on_18(score, f'{copy}/native/bin')
+            servers.append(run_arrangements(score, o.bin, '18', f'{copy}/native/bin'))
         finally:
             shutil.rmtree(copy, ignore_errors=True)
+    if not o.only:
+        every_entry_names_something(score, servers)
     return score.done()
 
 

@@ -49,8 +49,10 @@ fn parse_head(head: &str) -> Sent {
             rows: numbers.next().unwrap() as u32,
             executes: numbers.next().unwrap(),
         },
-        "cursor" => Mode::Cursor,
-        "prepared" => Mode::Prepared,
+        "cursor" => Mode::Cursor(numbers.next().unwrap()),
+        "prepared" => Mode::Prepared { parameters: true },
+        "copy" => Mode::Copy(numbers.next().unwrap()),
+        "temporary" => Mode::Temporary(numbers.next().unwrap()),
         "again" => Mode::Again,
         other => panic!("mode {other}"),
     };
@@ -73,8 +75,10 @@ impl fmt::Display for Sent {
             Mode::Extended { binary: false, .. } => write!(f, "extended")?,
             Mode::Extended { binary: true, .. } => write!(f, "binary")?,
             Mode::Portal { rows, executes } => write!(f, "portal:{rows},{executes}")?,
-            Mode::Cursor => write!(f, "cursor")?,
-            Mode::Prepared => write!(f, "prepared")?,
+            Mode::Cursor(way) => write!(f, "cursor:{way}")?,
+            Mode::Prepared { .. } => write!(f, "prepared")?,
+            Mode::Copy(format) => write!(f, "copy:{format}")?,
+            Mode::Temporary(way) => write!(f, "temporary:{way}")?,
             Mode::Again => write!(f, "again")?,
         }
         if self.is_ordered {

@@ -98,8 +98,10 @@ pub fn statement(world: &World, plan: &Plan, number: u64) -> (String, Statement)
 
 pub fn sent(role: &str, statement: &Statement, tree: &Node) -> Sent {
     let with_parameters = match statement.mode {
-        Mode::Extended { parameters, .. } => parameters,
-        Mode::Simple | Mode::Again | Mode::Portal { .. } | Mode::Cursor | Mode::Prepared => false,
+        Mode::Extended { parameters, .. } | Mode::Prepared { parameters } => parameters,
+        Mode::Simple | Mode::Again | Mode::Portal { .. } | Mode::Cursor(_) | Mode::Copy(_) | Mode::Temporary(_) => {
+            false
+        }
     };
     let (sql, values) = match with_parameters {
         true => tree.parameterized(),
@@ -310,8 +312,10 @@ fn mode_name(sent: &Sent) -> &'static str {
         Mode::Extended { binary: true, .. } => "extended, binary",
         Mode::Extended { .. } => "extended",
         Mode::Portal { .. } => "portal",
-        Mode::Cursor => "cursor",
-        Mode::Prepared => "PREPARE",
+        Mode::Cursor(_) => "cursor",
+        Mode::Prepared { .. } => "PREPARE",
+        Mode::Copy(_) => "COPY",
+        Mode::Temporary(_) => "temporary table",
         Mode::Again => "after one of its shape",
     }
 }

@@ -85,10 +85,19 @@ impl Session {
         }
     }
 
-    /// Sends a request; gives all that comes back up to ReadyForQuery.
-    pub fn ask(&mut self, request: &Request) -> Result<Vec<Message>, String> {
-        self.stream.write_all(&request.0).map_err(|e| e.to_string())?;
-        self.receive()
+    /// Sends requests without waiting for answers.
+    pub fn send(&mut self, requests: &[Request]) -> Result<(), String> {
+        let all: Vec<u8> = requests.iter().flat_map(|r| r.0.iter().copied()).collect();
+        self.stream.write_all(&all).map_err(|e| e.to_string())
+    }
+
+    /// All that comes back for so many of them.
+    pub fn answers(&mut self, count: usize) -> Result<Vec<Message>, String> {
+        let mut messages = Vec::new();
+        for _ in 0..count {
+            messages.extend(self.receive()?);
+        }
+        Ok(messages)
     }
 
     fn receive(&mut self) -> Result<Vec<Message>, String> {
@@ -146,6 +155,18 @@ impl Message {
             rest = &rest[end + 19..];
         }
         columns
+    }
+
+    /// Without the tables that its columns come from: temporary ones have other numbers in each database.
+    pub fn forget_origins(&mut self) {
+        if self.tag != b'T' {
+            return;
+        }
+        let mut at = 2;
+        while let Some(end) = self.body[at..].iter().position(|b| *b == 0) {
+            self.body[at + end + 1..at + end + 5].fill(0);
+            at += end + 19;
+        }
     }
 
     /// What a person can read of it.

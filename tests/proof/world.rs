@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use pgpurpose::audit::{Journal, JournalConfig, SubjectKey};
+use pgpurpose::audit::{Durability, Journal, JournalConfig, SubjectKey};
 use pgpurpose::cli::rules_files;
 use pgpurpose::session::{Options, Phase, Plans, Rules, Shared, keys};
 use pgpurpose::upstream::catalogs::Catalogs;
@@ -40,15 +40,15 @@ pub struct Table {
 }
 
 pub struct World {
+    // First to go: what uses the others.
+    _phase: watch::Sender<Phase>,
+    _runtime: tokio::runtime::Runtime,
     pub cluster: Cluster,
     pub tables: Vec<Table>,
     /// Types of whole rows.
     pub composites: HashSet<u32>,
     /// The proxy's port.
     pub port: u16,
-    _runtime: tokio::runtime::Runtime,
-    _phase: watch::Sender<Phase>,
-    audit: PathBuf,
 }
 
 fn folder() -> PathBuf {
@@ -86,7 +86,10 @@ impl World {
             .enable_all()
             .build()
             .unwrap();
-        let audit = std::env::temp_dir().join(format!("pgpurpose-proof-{}.jsonl", std::process::id()));
+        let journal = JournalConfig {
+            durability: Durability::System,
+            ..JournalConfig::new(&cluster.folder().join("audit.jsonl"))
+        };
         let (phase, watched) = watch::channel(Phase::Serving);
         let target: Target = format!("postgres://127.0.0.1:{}", cluster.port()).parse().unwrap();
         let secret = b"a secret of the proof".to_vec();
@@ -99,7 +102,7 @@ impl World {
                 version: 1,
                 set: rules_files::load(&folder().join("rules.yaml")).unwrap_or_else(|e| panic!("{e}")),
             }),
-            journal: Journal::open(JournalConfig::new(&audit)).unwrap(),
+            journal: Journal::open(journal).unwrap(),
             subject_key: SubjectKey::new(&[1; 32]),
             nobody_key: vec![1; 32],
             catalogs: Catalogs::default(),
@@ -117,7 +120,6 @@ impl World {
             port,
             _runtime: runtime,
             _phase: phase,
-            audit,
         };
         world.release_pseudonyms();
         world.copy_for_writes();
@@ -159,7 +161,8 @@ impl World {
     fn release_pseudonyms(&self) {
         let mut session = self.proxied("research", "raw").unwrap_or_else(|e| panic!("{e}"));
         let sql = "SELECT string_agg(format('UPDATE people SET email = %L WHERE id = %s', email, id), ';') FROM people";
-        let answer = session.ask(&Request::simple(sql)).unwrap();
+        session.send(&[Request::simple(sql)]).unwrap();
+        let answer = session.answers(1).unwrap();
         let row = answer
             .iter()
             .find(|m| m.tag == b'D')
@@ -169,12 +172,6 @@ impl World {
         let copy = "CREATE TEMP TABLE t AS SELECT * FROM people; TRUNCATE people; INSERT INTO people SELECT * FROM t ORDER BY id;";
         self.cluster
             .psql("released_research", "postgres", &format!("{updates};{copy}"));
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.audit);
     }
 }
 

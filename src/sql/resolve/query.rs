@@ -292,7 +292,12 @@ impl Resolver<'_> {
     fn group(&mut self, clause: &[pb::Node], scope: &Scope<'_>, columns: &[OutputColumn]) -> Result<()> {
         for node in clause {
             match Tree::of(node)? {
-                Tree::GroupingSet(set) => self.group(&set.content, scope, columns)?,
+                Tree::GroupingSet(set) => {
+                    // Before 18 PostgreSQL drops an ORDER BY of a column that it knows to be one value, though sets
+                    // that leave it out make it NULL: it must not know what a row filter says.
+                    self.out.partial = true;
+                    self.group(&set.content, scope, columns)?;
+                }
                 Tree::RowExpr(row) => self.group(&row.args, scope, columns)?,
                 tree => {
                     // An input column of that name speaks before an output column (SQL-92 rule).

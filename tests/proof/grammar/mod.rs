@@ -30,13 +30,100 @@ pub enum Mode {
         rows: u32,
         executes: usize,
     },
-    /// DECLARE, FETCH, MOVE in a transaction.
-    Cursor,
-    /// PREPARE and EXECUTE.
-    Prepared,
+    /// DECLARE, FETCH, MOVE, in one of several ways.
+    Cursor(usize),
+    /// PREPARE and EXECUTE, twice.
+    Prepared {
+        parameters: bool,
+    },
+    /// COPY of a query TO STDOUT, in one of several formats.
+    Copy(usize),
+    /// Into a temporary table, which is then read, in one of several ways.
+    Temporary(usize),
     /// After another of the same shape, whose plan it may share.
     Again,
 }
+
+/// How a query is read by a cursor; the last way needs no order.
+pub const CURSORS: [&[&str]; 5] = [
+    &[
+        "BEGIN",
+        "DECLARE q SCROLL CURSOR FOR {}",
+        "FETCH 2 FROM q",
+        "MOVE BACKWARD 1 FROM q",
+        "FETCH ALL FROM q",
+        "ROLLBACK",
+    ],
+    &[
+        "BEGIN",
+        "DECLARE q NO SCROLL CURSOR FOR {}",
+        "FETCH FORWARD 3 FROM q",
+        "FETCH q",
+        "SAVEPOINT s",
+        "FETCH ALL IN q",
+        "ROLLBACK TO s",
+        "CLOSE q",
+        "COMMIT",
+    ],
+    &[
+        "BEGIN",
+        "DECLARE q BINARY INSENSITIVE SCROLL CURSOR FOR {}",
+        "FETCH LAST FROM q",
+        "FETCH PRIOR FROM q",
+        "FETCH ABSOLUTE 2 FROM q",
+        "FETCH RELATIVE -1 FROM q",
+        "MOVE FORWARD ALL IN q",
+        "FETCH BACKWARD ALL FROM q",
+        "ROLLBACK",
+    ],
+    &[
+        "BEGIN",
+        "DECLARE q CURSOR WITH HOLD FOR {}",
+        "FETCH 1 FROM q",
+        "COMMIT",
+        "FETCH 2 FROM q",
+        "FETCH ALL FROM q",
+        "CLOSE ALL",
+    ],
+    &[
+        "BEGIN",
+        "DECLARE q ASENSITIVE CURSOR WITH HOLD FOR {}",
+        "COMMIT",
+        "FETCH ALL FROM q",
+        "CLOSE q",
+    ],
+];
+
+/// Formats of COPY; the last needs an order.
+pub const COPIES: [&str; 5] = [
+    "",
+    " WITH (FORMAT csv, HEADER)",
+    " WITH (DELIMITER '|', NULL 'none')",
+    " CSV FORCE QUOTE *",
+    " WITH (FORMAT binary)",
+];
+
+/// How a query is stored in a temporary table and read again.
+pub const TEMPORARIES: [&[&str]; 4] = [
+    &["BEGIN", "CREATE TEMP TABLE q AS {}", "SELECT * FROM q", "ROLLBACK"],
+    &["BEGIN", "SELECT * INTO TEMP q FROM ({}) AS s", "TABLE q", "ROLLBACK"],
+    &[
+        "BEGIN",
+        "CREATE TEMP TABLE q AS {} WITH NO DATA",
+        "INSERT INTO q {}",
+        "SELECT q::text, count(*) FROM q GROUP BY 1",
+        "DROP TABLE q",
+        "COMMIT",
+    ],
+    &[
+        "BEGIN",
+        "CREATE TEMP TABLE q ON COMMIT DROP AS {}",
+        "COPY q TO STDOUT",
+        "SELECT * FROM q UNION ALL SELECT * FROM pg_temp.q",
+        "COMMIT",
+        "SELECT * FROM q",
+    ],
+];
 
 /// A statement with all that is needed to run and judge it.
 #[derive(Debug, Clone)]
@@ -114,6 +201,8 @@ pub struct Grammar<'w> {
     partial: bool,
     /// So are those that fail in hidden rows.
     traps: bool,
+    /// Only columns of no sensitivity are read: what they give may be stored anywhere.
+    free: bool,
     /// Relations of WITH that can be read.
     with: Vec<Relation>,
 }
@@ -128,6 +217,7 @@ impl<'w> Grammar<'w> {
             budget: 5,
             partial: false,
             traps: false,
+            free: false,
             with: Vec::new(),
         }
     }
@@ -146,11 +236,18 @@ impl<'w> Grammar<'w> {
         if self.random.percent(3) {
             return self.locking();
         }
+        if self.random.percent(1) {
+            return self.copy_of_table();
+        }
+        self.free = self.random.percent(5);
         let wants_order = self.random.percent(35);
         let depth = 1 + self.random.below(3);
         let query = self.query(None, None, depth, wants_order);
         let is_ordered = query.is_ordered;
-        let mode = self.mode(is_ordered);
+        let mode = match self.free {
+            true => Mode::Temporary(self.random.below(TEMPORARIES.len())),
+            false => self.mode(is_ordered),
+        };
         Statement {
             tree: query.node,
             mode,
@@ -181,6 +278,27 @@ impl<'w> Grammar<'w> {
         }
     }
 
+    fn copy_of_table(mut self) -> Statement {
+        let mut table = self.table();
+        // Before 18 PostgreSQL has no COPY of a partitioned table; through the proxy it is one of its rows.
+        if table.name == "visits" {
+            "visits_old".clone_into(&mut table.name);
+        }
+        let columns = table.columns.iter().filter(|_| self.random.percent(50));
+        let columns: Vec<&str> = columns.map(|(name, _)| name.as_str()).collect();
+        let list = match columns.is_empty() || self.random.percent(50) {
+            true => String::new(),
+            false => format!(" ({})", columns.join(", ")),
+        };
+        let format = COPIES[self.random.below(COPIES.len() - 1)];
+        Statement {
+            tree: node!(Sort::Fixed; format!("COPY {}{list} TO STDOUT{format}", table.name)),
+            mode: Mode::Simple,
+            is_ordered: false,
+            writes: None,
+        }
+    }
+
     fn may_write(&self) -> bool {
         !matches!(self.role, "research" | "stats")
     }
@@ -189,13 +307,20 @@ impl<'w> Grammar<'w> {
         let (parameters, binary) = (self.random.percent(60), self.random.percent(30));
         let rows = 1 + self.random.below(9) as u32;
         let executes = 1 + self.random.below(3);
-        match self.random.below(10) {
-            0..=3 => Mode::Simple,
-            4 => Mode::Again,
-            5..=6 => Mode::Extended { parameters, binary },
-            7 if is_ordered => Mode::Portal { rows, executes },
-            8 if is_ordered => Mode::Cursor,
-            9 => Mode::Prepared,
+        // The last format has a header that belongs to the first row; the last cursor fetches all at once.
+        let formats = COPIES.len() - usize::from(!is_ordered);
+        let cursor = match is_ordered {
+            true => self.random.below(CURSORS.len()),
+            false => CURSORS.len() - 1,
+        };
+        match self.random.below(20) {
+            0..=7 => Mode::Simple,
+            8..=9 => Mode::Again,
+            10..=12 => Mode::Extended { parameters, binary },
+            13 if is_ordered => Mode::Portal { rows, executes },
+            14..=15 => Mode::Cursor(cursor),
+            16..=17 => Mode::Prepared { parameters },
+            18 => Mode::Copy(self.random.below(formats)),
             _ => Mode::Extended { parameters, binary },
         }
     }

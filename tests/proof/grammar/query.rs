@@ -36,7 +36,7 @@ impl Grammar<'_> {
         let mut query = match self.random.below(100) {
             0..=11 if depth > 0 => self.set_operation(wanted, outer, depth, ordered),
             12..=15 => self.values(wanted, outer),
-            16 if wanted.is_none() && !self.tables_left().is_empty() => self.whole_table(),
+            16 if wanted.is_none() && !self.free && !self.tables_left().is_empty() => self.whole_table(),
             _ => self.select(wanted, outer, depth, ordered),
         };
         self.with.truncate(before);
@@ -277,7 +277,7 @@ impl Grammar<'_> {
             .iter()
             .filter(|r| r.kind != Kind::Scalar && !r.is_renamed)
             .collect();
-        if rows.is_empty() || scope.groups.is_some() {
+        if rows.is_empty() || scope.groups.is_some() || self.free {
             return self.leaf(wanted, scope);
         }
         let alias = self.random.of_slice(&rows).alias.clone();

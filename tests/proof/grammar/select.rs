@@ -59,7 +59,7 @@ impl Grammar<'_> {
     /// The SELECT list.
     fn output(&mut self, wanted: Option<Vec<Type>>, scope: &Scope<'_>, ordered: bool) -> (Node, Vec<(String, Type)>) {
         let Some(wanted) = wanted else {
-            if !scope.relations.is_empty() && self.random.percent(15) {
+            if !scope.relations.is_empty() && !self.free && self.random.percent(15) {
                 return self.stars(scope.relations);
             }
             let count = 1 + self.random.below(4);

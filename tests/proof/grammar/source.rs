@@ -1,5 +1,6 @@
 //! FROM: tables, views, sub-queries, functions, VALUES, and joins of all kinds.
 
+use super::write::is_personal;
 use super::{Grammar, Kind, Relation, Scope};
 use crate::node;
 use crate::tree::{Node, Sort};
@@ -152,7 +153,11 @@ impl Grammar<'_> {
     pub(super) fn table(&mut self) -> Table {
         self.budget = self.budget.saturating_sub(1);
         let all: Vec<Table> = self.tables_left().into_iter().cloned().collect();
-        self.random.of_slice(&all).clone()
+        let mut table = self.random.of_slice(&all).clone();
+        if self.free {
+            table.columns.retain(|(name, _)| !is_personal(name));
+        }
+        table
     }
 
     fn item(&mut self, outer: Option<&Scope<'_>>, depth: usize) -> Item {
@@ -200,6 +205,23 @@ impl Grammar<'_> {
             return (node!(Sort::Fixed; format!("{only}{name}")), vec![relation]);
         }
         let alias = self.name("t");
+        // Served where no rule speaks of the table's rows, and refused elsewhere.
+        let samples = matches!(table.name.as_str(), "products" | "notes") || self.random.percent(5);
+        if samples && self.random.percent(12) {
+            let method = *self.random.of_slice(&["BERNOULLI", "SYSTEM"]);
+            let (share, seed) = (20 + self.random.below(60), self.random.below(100));
+            let sample = format!("TABLESAMPLE {method} ({share}) REPEATABLE ({seed})");
+            let relation = Relation {
+                alias: alias.clone(),
+                columns: table.columns,
+                kind,
+                is_renamed: false,
+            };
+            return (
+                node!(Sort::Fixed; format!("{only}{name} AS {alias} {sample}")),
+                vec![relation],
+            );
+        }
         if self.random.percent(6) {
             let renamed: Vec<String> = (0..table.columns.len().min(3)).map(|_| self.name("x")).collect();
             for (column, name) in table.columns.iter_mut().zip(&renamed) {

@@ -1,6 +1,6 @@
 //! Statements for a purpose to which only statistics go: what it may ask, and some of what it may not.
 
-use super::{Grammar, Kind, Mode, Relation, Scope, Statement};
+use super::{COPIES, CURSORS, Grammar, Kind, Mode, Relation, Scope, Statement};
 use crate::node;
 use crate::tree::{Node, Sort};
 use crate::types::Type;
@@ -80,6 +80,8 @@ impl Grammar<'_> {
         };
         let mode = match self.random.percent(60) {
             true if self.random.percent(30) => Mode::Again,
+            true if self.random.percent(15) => Mode::Copy(self.random.below(COPIES.len() - 1)),
+            true if self.random.percent(15) => Mode::Cursor(CURSORS.len() - 1),
             true => Mode::Simple,
             false => Mode::Extended {
                 parameters: self.random.percent(50),

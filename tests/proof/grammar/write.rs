@@ -1,4 +1,4 @@
-//! INSERT, UPDATE, DELETE with RETURNING, of columns that every purpose that may write sees raw: the released relation
+//! INSERT, UPDATE, DELETE with RETURNING, MERGE, of columns that every purpose that may write sees raw: the released relation
 //! after a write is then that of the rows written.
 
 use super::{Grammar, Kind, Mode, Relation, Scope, Statement};
@@ -37,14 +37,14 @@ impl Grammar<'_> {
             is_renamed: false,
         };
         self.budget = 1 + self.random.below(3);
-        let kind = self.random.below(10);
-        // Whether the purpose may see a row that it inserts is another matter.
-        let looks = kind > 2 || matches!(table, "notes" | "products");
-        let tree = match kind {
+        let tree = match self.random.below(12) {
             0..=2 => self.insert(table, settable, &relation),
             3..=6 => self.update(table, settable, relation),
-            _ => self.delete(table, relation),
+            7..=8 => self.delete(table, relation),
+            _ => self.merge(table, settable, relation),
         };
+        // Whether the purpose may see a row that it inserts is another matter.
+        let looks = !tree.text().contains("INSERT ") || matches!(table, "notes" | "products");
         let tree = match self.random.percent(12) && tree.text().contains(" RETURNING ") {
             true => node!(Sort::Fixed; "WITH d AS (", tree, ") SELECT count(*) FROM d"),
             false => tree,
@@ -180,11 +180,80 @@ impl Grammar<'_> {
         node!(Sort::Fixed; format!("DELETE FROM {table}{alias}"), using, condition, returning)
     }
 
-    /// A second table, each row of the target with at most one of it.
+    fn merge(&mut self, table: &str, settable: &[&str], relation: Relation) -> Node {
+        let target = relation.alias.clone();
+        let raw_target = raw_columns(&relation);
+        let (source, relations, joined) = self.joined(" USING ", relation);
+        let both = Scope::of(&relations, None);
+        let raw = [raw_target, raw_columns(&relations[1])];
+        let stored = Scope::of(&raw, None);
+        let row = Scope::of(&raw[1..], None);
+        let on = match self.random.percent(30) {
+            true => {
+                let more = self.expression(Type::Bool, &both, 2);
+                node!(Sort::Fixed; " ON ", joined, node!(Sort::Optional; " AND ", more))
+            }
+            false => node!(Sort::Fixed; " ON ", joined),
+        };
+        let count = 1 + self.random.below(3);
+        let whens = (0..count).map(|_| {
+            let matched = self.random.percent(65);
+            let of = if matched {
+                both
+            } else {
+                Scope::of(&relations[1..], None)
+            };
+            let condition = self.expression(Type::Bool, &of, 2);
+            let action = match (matched, self.random.below(6)) {
+                (_, 0) => node!(Sort::Fixed; "DO NOTHING"),
+                (true, 1) => node!(Sort::Fixed; "DELETE"),
+                (true, _) => {
+                    let columns = self.settable(settable, &relations[0]);
+                    let sets = columns.iter().map(|(name, of)| {
+                        let value = self.expression(*of, &stored, 2);
+                        node!(Sort::Fixed; format!("{name} = "), value)
+                    });
+                    let sets = sets.collect();
+                    node!(Sort::Fixed; "UPDATE SET ", Node::list(", ", sets))
+                }
+                (false, _) => {
+                    let columns = self.settable(settable, &relations[0]);
+                    let names: Vec<&str> = columns.iter().map(|(n, _)| n.as_str()).collect();
+                    let cells = columns.iter().map(|(_, of)| self.expression(*of, &row, 2)).collect();
+                    let (day, at) = if table == "visits" {
+                        (", day", ", '2025-06-07'")
+                    } else {
+                        ("", "")
+                    };
+                    let head = format!(
+                        "INSERT (id{day}, {}) VALUES (200000 + {}.id{at}, ",
+                        names.join(", "),
+                        row.relations[0].alias
+                    );
+                    node!(Sort::Fixed; head, Node::list(", ", cells), ")")
+                }
+            };
+            let head = if matched {
+                " WHEN MATCHED AND "
+            } else {
+                " WHEN NOT MATCHED AND "
+            };
+            node!(Sort::Fixed; head, condition, " THEN ", action)
+        });
+        let whens = whens.collect();
+        node!(Sort::Fixed; format!("MERGE INTO {table} AS {target}"), source, on, Node::list("", whens))
+    }
+
+    /// A second table now and then, each row of the target with at most one of it.
     fn more_relations(&mut self, word: &'static str, relation: Relation) -> (Node, Vec<Relation>, Option<String>) {
         if !self.random.percent(30) {
             return (Node::empty(), vec![relation], None);
         }
+        let (node, relations, joined) = self.joined(word, relation);
+        (node, relations, Some(joined))
+    }
+
+    fn joined(&mut self, word: &'static str, relation: Relation) -> (Node, Vec<Relation>, String) {
         let ints: Vec<&str> = relation
             .columns
             .iter()
@@ -203,7 +272,7 @@ impl Grammar<'_> {
             is_renamed: false,
         };
         let node = node!(Sort::Fixed; word, format!("{other} AS {alias}"));
-        (node, vec![relation, second], Some(joined))
+        (node, vec![relation, second], joined)
     }
 
     fn condition(&mut self, joined: Option<String>, scope: &Scope<'_>) -> Node {
@@ -231,11 +300,17 @@ impl Grammar<'_> {
 
 /// The columns that may be stored anywhere: those of no sensitivity.
 fn raw_columns(relation: &Relation) -> Relation {
-    const PERSONAL: [&str; 21] = [
-        "name", "email", "phone", "birth", "health", "device", "address", "score", "props", "doc", "photo", "points",
-        "person", "product", "amount", "quantity", "memo", "seconds", "note", "ip", "title",
-    ];
     let mut raw = relation.clone();
-    raw.columns.retain(|(name, _)| !PERSONAL.contains(&name.as_str()));
+    raw.columns.retain(|(name, _)| !is_personal(name));
     raw
+}
+
+/// Columns of this name are above sensitivity none, in a table or another.
+pub(super) fn is_personal(name: &str) -> bool {
+    const PERSONAL: [&str; 27] = [
+        "name", "email", "phone", "birth", "health", "device", "address", "score", "props", "doc", "photo", "points",
+        "person", "product", "amount", "quantity", "memo", "seconds", "note", "ip", "title", "who", "total", "staff",
+        "boss", "purpose", "status",
+    ];
+    PERSONAL.contains(&name)
 }
