@@ -40,11 +40,13 @@ pub enum Followed {
     SearchPath,
     /// `client_encoding`: in which encoding texts come
     ClientEncoding,
+    /// `client_min_messages`: which notices the server sends
+    Messages,
 }
 
 impl Followed {
     /// All of them, in the order of [`Settings`]' variables.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Purpose,
         Self::Reason,
         Self::Subject,
@@ -52,6 +54,7 @@ impl Followed {
         Self::StatementSubject,
         Self::SearchPath,
         Self::ClientEncoding,
+        Self::Messages,
     ];
 
     /// The setting of that name, in any case.
@@ -69,6 +72,7 @@ impl Followed {
             Self::StatementSubject => "pgpurpose.statement_subject",
             Self::SearchPath => "search_path",
             Self::ClientEncoding => "client_encoding",
+            Self::Messages => "client_min_messages",
         }
     }
 }
@@ -210,7 +214,7 @@ pub enum Block {
 /// The followed settings, and the transaction they live in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    variables: [Variable; 7],
+    variables: [Variable; 8],
     block: Block,
     /// Names of savepoints, oldest first; the n-th, from 0, has nesting n + 2.
     savepoints: Vec<String>,
@@ -241,6 +245,7 @@ impl Settings {
             statement_subject,
             search_path,
             encoding,
+            messages,
         ] = &self.variables;
         let variable = match setting {
             Followed::Purpose => purpose,
@@ -250,6 +255,7 @@ impl Settings {
             Followed::StatementSubject => statement_subject,
             Followed::SearchPath => search_path,
             Followed::ClientEncoding => encoding,
+            Followed::Messages => messages,
         };
         &variable.current
     }
@@ -357,7 +363,8 @@ impl Settings {
                 | Followed::Subject
                 | Followed::Actor
                 | Followed::StatementSubject
-                | Followed::ClientEncoding,
+                | Followed::ClientEncoding
+                | Followed::Messages,
                 _,
             ) => texts,
         });
@@ -375,6 +382,7 @@ impl Settings {
             statement_subject,
             search_path,
             encoding,
+            messages,
         ] = &mut self.variables;
         let variable = match setting {
             Followed::Purpose => purpose,
@@ -384,6 +392,7 @@ impl Settings {
             Followed::StatementSubject => statement_subject,
             Followed::SearchPath => search_path,
             Followed::ClientEncoding => encoding,
+            Followed::Messages => messages,
         };
         let new = match value {
             None => variable.reset.clone(),
