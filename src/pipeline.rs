@@ -13,6 +13,7 @@ use crate::verify::Verified;
 pub use crate::examine::explanation::Explanation;
 
 pub use crate::examine::Template;
+pub use crate::rewrite::aggregate::{Groups, LEFT_OUT_SOURCE};
 
 /// Where one statement of a message stands as to its purpose.
 #[derive(Debug, Clone, Copy)]
@@ -263,6 +264,8 @@ pub struct PlannedStatement {
     /// `max_rows`: past so many rows of its result (of its portal, over all fetches; of a COPY) the session
     /// ends the statement as `too_many_rows`. Where it can, the text carries a LIMIT of one row more.
     pub max_rows: Option<u64>,
+    /// Statistics only: how its groups are kept from being too small.
+    pub groups: Option<Groups>,
     /// Data subjects that it names.
     pub subjects: Vec<SubjectPin>,
     /// What PREPARE prepares.

@@ -1,5 +1,6 @@
 //! `/healthz`: the process answers. `/readyz`: it can serve statements.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::{StatusCode, header};
@@ -32,7 +33,9 @@ pub async fn ready(shared: &Shared) -> Response {
             "the database server cannot be reached",
         ),
     ];
+    let are_older = shared.journal.counts().rules_are_older.load(Ordering::Relaxed);
     let lines = checks.iter().map(|(what, holds, why)| match holds {
+        true if *what == "rules" && are_older => "rules: ok, but older than the files, which are refused\n".to_owned(),
         true => format!("{what}: ok\n"),
         false => format!("{what}: {why}\n"),
     });

@@ -354,6 +354,9 @@ fn activity(name: &str, account: &Account, policies: &[&Policy]) -> Activity {
         if let Some(rows) = rule.max_rows {
             conditions.push(format!("at most {} rows a statement", words::count(rows)));
         }
+        if let Some(queries) = rule.max_queries_per_day {
+            conditions.push(format!("at most {} queries a day of each role", words::count(queries)));
+        }
         if rule.prohibited {
             conditions.push("prohibited".to_owned());
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -77,6 +77,8 @@ pub struct Counts {
     pub reloads: Counter,
     /// Reloads with errors.
     pub reloads_failed: Counter,
+    /// The last one had: the rules in force are older than the files.
+    pub rules_are_older: AtomicBool,
     /// Events that could not be recorded: the statements were refused.
     pub unrecorded: Counter,
 }
@@ -155,8 +157,13 @@ impl Counts {
                     self.break_glass_open.fetch_sub(1, Ordering::Relaxed);
                 }
             },
-            Event::Reload { accepted: true, .. } => self.reloads.add(1),
-            Event::Reload { accepted: false, .. } => self.reloads_failed.add(1),
+            Event::Reload { accepted, .. } => {
+                self.rules_are_older.store(!accepted, Ordering::Relaxed);
+                match accepted {
+                    true => self.reloads.add(1),
+                    false => self.reloads_failed.add(1),
+                }
+            }
             Event::Start { .. }
             | Event::Stop
             | Event::PolicyChanged { .. }

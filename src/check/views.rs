@@ -100,6 +100,7 @@ const fn is_about_reading(code: Code) -> bool {
         | Code::ChildData
         | Code::AggregateRequired
         | Code::TooManyRows
+        | Code::TooManyQueries
         | Code::AuditUnavailable => false,
     }
 }

@@ -137,6 +137,7 @@ impl Examination<'_> {
             protected: false,
             hidden_origins: Vec::new(),
             max_rows: None,
+            groups: None,
             subjects: Vec::new(),
             prepares: None,
         }

@@ -208,7 +208,7 @@ impl Examination<'_> {
         self.columns_refused(&resolved, &planned)
             .and_then(|()| self.whole_statement(&resolved, &planned))
             .map_err(|refusal| self.with_uses(refusal, &resolved, &planned))?;
-        let grouped = aggregate::plan(
+        let groups = aggregate::plan(
             &planner,
             (self.text, self.tokens, &self.span()),
             self.statement,
@@ -233,7 +233,7 @@ impl Examination<'_> {
         )
         .map_err(|r| self.refused(r, &resolved))?;
         let mut facts = self.facts(&resolved, &planned);
-        if grouped {
+        if groups.is_some() {
             facts.row_filters.push("min_group_size");
             facts.outcome = facts.outcome.min(Outcome::Filter);
         }
@@ -249,6 +249,7 @@ impl Examination<'_> {
             protected,
             hidden_origins,
             max_rows,
+            groups,
             subjects: self.subjects(&resolved),
             prepares: self.prepares(&resolved),
         };

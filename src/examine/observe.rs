@@ -42,6 +42,7 @@ impl Examination<'_> {
             protected: false,
             hidden_origins: Vec::new(),
             max_rows: None,
+            groups: None,
             ..planned
         }
     }
@@ -97,7 +98,8 @@ impl Examination<'_> {
             | Code::ClassificationDowngrade
             | Code::ChildData
             | Code::AggregateRequired
-            | Code::TooManyRows => true,
+            | Code::TooManyRows
+            | Code::TooManyQueries => true,
             // `ddl: true` and `explain: true` are rules of a purpose.
             Code::StatementNotAllowed => {
                 self.statement.refused.is_none() && matches!(self.statement.command, Command::Ddl | Command::Explain)

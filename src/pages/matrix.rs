@@ -80,6 +80,9 @@ impl Tables<'_> {
                 .map(|glass| format!("break glass, {} min", glass.max_minutes)),
             (purpose.reason_required && purpose.break_glass.is_none()).then(|| "with a reason".to_owned()),
             purpose.max_rows.map(|rows| format!("at most {rows} rows")),
+            purpose
+                .max_queries_per_day
+                .map(|n| format!("at most {n} queries a day")),
             purpose.ddl.then(|| "may change the schema".to_owned()),
             purpose.expires.map(|day| format!("until {day}")),
         ];

@@ -434,6 +434,10 @@ fn terms(admission: &Admission<'_>) -> Side {
         let strictness = i64::try_from(rows).map_or(i64::MIN, |rows| -rows);
         term(format!("at most {rows} rows"), "rows", strictness);
     }
+    if let Some(queries) = purpose.max_queries_per_day {
+        let strictness = i64::try_from(queries).map_or(i64::MIN, |queries| -queries);
+        term(format!("at most {queries} queries a day"), "queries", strictness);
+    }
     if let Some(end) = purpose.expires {
         term(format!("until {end}"), "until", -i64::from(end.to_julian_day()));
     }

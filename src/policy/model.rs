@@ -102,6 +102,8 @@ pub struct Purpose {
     pub ddl: bool,
     /// `max_rows`
     pub max_rows: Option<u64>,
+    /// `max_queries_per_day`, of each role
+    pub max_queries_per_day: Option<u64>,
     /// `expires`: the first day on which nobody can act for it.
     pub expires: Option<time::Date>,
     /// Where it is declared.

@@ -45,6 +45,8 @@ pub enum Code {
     AggregateRequired,
     /// More rows than the purpose's `max_rows`.
     TooManyRows,
+    /// More queries on one day than the purpose's `max_queries_per_day`.
+    TooManyQueries,
     /// The statement could not be read, or not be given a meaning.
     NotUnderstood,
     /// The gate found the outgoing text to differ from the plan.
@@ -55,7 +57,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, in the order of the published list.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::PurposeMissing,
         Self::PurposeUnknown,
         Self::PurposeProhibited,
@@ -77,6 +79,7 @@ impl Code {
         Self::ChildData,
         Self::AggregateRequired,
         Self::TooManyRows,
+        Self::TooManyQueries,
         Self::NotUnderstood,
         Self::NotVerified,
         Self::AuditUnavailable,
@@ -106,6 +109,7 @@ impl Code {
             Self::ChildData => "child_data",
             Self::AggregateRequired => "aggregate_required",
             Self::TooManyRows => "too_many_rows",
+            Self::TooManyQueries => "too_many_queries",
             Self::NotUnderstood => "not_understood",
             Self::NotVerified => "not_verified",
             Self::AuditUnavailable => "audit_unavailable",

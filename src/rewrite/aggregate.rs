@@ -1,34 +1,58 @@
 //! Aggregate-only purposes (policy.md section 9): only statistics over enough people leave.
 //!
-//! A statement that reads a table with a data subject must be one SELECT over base tables that groups or
-//! aggregates; everything that it may hold is on a list here, and what is not on it is refused. Then a
-//! condition on the number of different people goes into its HAVING, before the client's own, for every
-//! table with a subject and every argument of an aggregate. A whole that is too small is a row of NULLs.
+//! Every SELECT of a statement is one of three: it reads nothing of single people; it is a statistic, and
+//! then a condition on the number of different people goes into its HAVING, before the client's own; or it
+//! hands on rows of people, which only FROM of another SELECT may take, and then it carries each row's
+//! person along. What a statement may hold is on lists here, and what is not on them is refused.
 //!
-//! What runs on single rows (WHERE, ON, group keys) must be sure not to fail, since an error would tell
-//! of one row; what runs behind HAVING may fail.
+//! What runs on single rows (WHERE, ON, FILTER, group keys) must be sure not to fail, since an error would
+//! tell of one row; what runs behind HAVING may fail, and so may what reads a statistic, behind a fence.
 
 mod from;
+mod level;
 mod output;
+mod place;
 mod predicate;
+mod rows;
+mod sublink;
 
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use pg_query::protobuf as pb;
 
-use crate::catalog::Relation;
+use crate::catalog::{Oid, Relation};
 use crate::policy::{Code, Policy, Purpose, TableDecision};
 use crate::sql::grammar::Tree;
 use crate::sql::lexer::Token;
 use crate::sql::resolve::{Resolved, Use};
 use crate::sql::{Command, ParsedStatement};
 
-use super::edit::{EditKind, SUBJECT_COLUMN, Wrapper};
+use super::edit::{Edit, Edits, SUBJECT_COLUMN};
 use super::plan::{Planned, Planner, Refused};
-use super::query_span::{Having, QueryTokens};
 use super::quote;
+use super::released::Decided;
 
-use from::From;
+pub use level::Level;
+use level::{Place, Scope};
+
+/// What stands for a group that is left out: never true, and PostgreSQL tells of it by a notice, which the
+/// session counts and keeps. (An aggregate in it keeps it from being worked out before there is a group.)
+const LEFT_OUT: &str = "pg_catalog.plainto_tsquery('pg_catalog.simple'::pg_catalog.regconfig, CASE WHEN \
+                        pg_catalog.count(*) OPERATOR(pg_catalog.>=) 0 THEN ''::pg_catalog.text END) IS NULL";
+
+/// The file of PostgreSQL's source that the notice for a group that is left out comes from.
+pub const LEFT_OUT_SOURCE: &str = "tsquery.c";
+
+/// How a statement's groups are kept from being too small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// PostgreSQL tells of each that is left out.
+    Counted,
+    /// One could be met more than once, so nothing is told.
+    Uncounted,
+}
 
 /// Whether people's rows are counted for a purpose and table: the column with the subject's key.
 pub fn subject_key<'p>(policy: &'p Policy, purpose: &str, decision: &TableDecision) -> Option<&'p str> {
@@ -62,75 +86,87 @@ pub fn hidden_subject(
     Ok(Some((expression, key.to_owned())))
 }
 
-/// Plans a statement of an aggregate-only purpose; true where the groups' size is now a condition.
+/// Plans a statement of an aggregate-only purpose; how its groups are kept, where it has any.
 ///
 /// # Errors
 /// It cannot be proved to be a statistic.
 pub fn plan(
     planner: &Planner<'_, '_>,
-    (text, tokens, span): (&str, &[Token], &Range<usize>),
+    source: (&str, &[Token], &Range<usize>),
     statement: &ParsedStatement,
     resolved: &Resolved,
     planned: &mut Planned<'_>,
-) -> Result<bool, Refused> {
-    let Some(purpose) = planner.admission.map(|a| a.purpose()).filter(|p| p.aggregate) else {
-        return Ok(false);
+) -> Result<Option<Groups>, Refused> {
+    let Some(purpose) = aggregate_only(planner, planned) else {
+        return Ok(None);
     };
-    let has_subject = |d: &TableDecision| subject_key(planner.policy, &purpose.name, d).is_some();
-    if !planned
-        .decided
-        .values()
-        .filter_map(|d| d.decision.as_ref())
-        .any(has_subject)
-    {
-        return Ok(false);
-    }
-    let reading = Reading {
-        planner,
-        purpose,
-        resolved,
-    };
-    let Some(select) = outermost(&statement.node).filter(|_| statement.command != Command::CopyIn) else {
+    let reading = Reading::new(planner, purpose, source, &statement.command, resolved, planned);
+    let writes = resolved.relations.iter().any(|r| r.usage != Use::Read) || statement.command == Command::CopyIn;
+    let Some(select) = outermost(&statement.node).filter(|_| !writes) else {
         return Err(reading.refuse("a statement that writes, or copies a table, is no statistic", None));
     };
-    let sizes = reading.sizes(select, planned)?;
-    let misplaced = || {
-        Refused::new(
-            Code::NotUnderstood,
-            "the query's clauses cannot be found in the text",
-            None,
-        )
+    reading.level(select, &Scope::default(), None, Place::Outermost)?;
+    reading.all_are_seen()?;
+    let Notes { edits, groups, .. } = reading.notes.into_inner();
+    planned.edits.edits.extend(edits);
+    Ok(groups)
+}
+
+/// Plans a view's definition for an aggregate-only purpose, in which it may hand on rows: what it gives.
+///
+/// # Errors
+/// It is neither that nor a statistic.
+pub fn plan_view(
+    planner: &Planner<'_, '_>,
+    (text, tokens): (&str, &[Token]),
+    relation: &Relation,
+    resolved: &Resolved,
+    planned: &mut Planned<'_>,
+) -> Result<Option<Level>, Refused> {
+    let Some(purpose) = aggregate_only(planner, planned) else {
+        return Ok(None);
     };
-    let query = QueryTokens::find(&statement.command, text, tokens, span).ok_or_else(misplaced)?;
-    let range = query.range().ok_or_else(misplaced)?;
-    let whole = select.group_clause.is_empty();
-    let wrapper = Wrapper::Whole;
-    let (before, after) = wrapper.texts();
-    if whole {
-        planned
-            .edits
-            .push(range.start..range.start, before, EditKind::WrapOpen(wrapper));
-    }
-    match query.having().ok_or_else(misplaced)? {
-        Having::Absent(at) => {
-            planned
-                .edits
-                .push(at..at, format!(" HAVING {sizes}"), EditKind::Having { size: sizes });
-        }
-        Having::Present(own) => {
-            let open = format!(" CASE WHEN {sizes} THEN (");
-            planned
-                .edits
-                .push(own.start..own.start, open, EditKind::HavingOpen { size: sizes });
-            planned.edits.push(own.end..own.end, ") END", EditKind::HavingClose);
-        }
-    }
-    if whole {
-        planned
-            .edits
-            .push(range.end..range.end, after, EditKind::WrapClose(wrapper));
-    }
-    Ok(true)
+    let in_view = |mut refused: Refused| {
+        refused.position = None;
+        refused.denial.detail = Some(format!("in view {}", relation.name));
+        refused
+    };
+    let misread = || Refused::new(Code::NotUnderstood, "a view's definition cannot be read", None);
+    let statements = crate::sql::parsed::parse(text).map_err(|_| misread())?;
+    let select = match statements.as_slice() {
+        [only] => outermost(&only.node),
+        _ => None,
+    };
+    let whole = 0..text.len();
+    let mut reading = Reading::new(
+        planner,
+        purpose,
+        (text, tokens, &whole),
+        &Command::Select,
+        resolved,
+        planned,
+    );
+    reading.view = Some(relation.oid);
+    let level = reading
+        .level(
+            select.ok_or_else(misread)?,
+            &Scope::default(),
+            None,
+            Place::From { once: false },
+        )
+        .map_err(in_view)?;
+    reading.all_are_seen().map_err(in_view)?;
+    let edits = reading.notes.into_inner().edits;
+    planned.edits.edits.extend(edits);
+    Ok(Some(level))
+}
+
+/// The purpose, where it is aggregate-only and people's rows are read.
+fn aggregate_only<'a>(planner: &Planner<'a, '_>, planned: &Planned<'_>) -> Option<&'a Purpose> {
+    let purpose = planner.admission.map(|a| a.purpose()).filter(|p| p.aggregate)?;
+    let has_subject = |d: &TableDecision| subject_key(planner.policy, &purpose.name, d).is_some();
+    let mut decisions = planned.decided.values().filter_map(|d| d.decision.as_ref());
+    decisions.any(has_subject).then_some(purpose)
 }
 
 /// The SELECT that gives the statement's rows.
@@ -145,14 +181,58 @@ pub fn outermost(node: &pb::Node) -> Option<&pb::SelectStmt> {
     }
 }
 
-/// A statement held against what a statistic may be.
+/// What a reading found.
+#[derive(Default)]
+struct Notes {
+    edits: Vec<Edit>,
+    /// Places of tables and views with people's rows whose rows are accounted for.
+    seen: BTreeSet<usize>,
+    groups: Option<Groups>,
+}
+
+/// A query held against what a statistic may be.
 struct Reading<'a, 'p> {
     planner: &'a Planner<'a, 'p>,
     purpose: &'a Purpose,
+    text: &'a str,
+    tokens: &'a [Token],
+    span: &'a Range<usize>,
+    command: &'a Command,
     resolved: &'a Resolved,
+    /// Those that were planned before.
+    edits: &'a Edits,
+    decided: &'a HashMap<Oid, Box<Decided<'p>>>,
+    views: &'a HashMap<Oid, Level>,
+    /// The view whose definition this is.
+    view: Option<Oid>,
+    notes: RefCell<Notes>,
 }
 
-impl Reading<'_, '_> {
+impl<'a, 'p> Reading<'a, 'p> {
+    fn new(
+        planner: &'a Planner<'a, 'p>,
+        purpose: &'a Purpose,
+        (text, tokens, span): (&'a str, &'a [Token], &'a Range<usize>),
+        command: &'a Command,
+        resolved: &'a Resolved,
+        planned: &'a Planned<'p>,
+    ) -> Self {
+        Self {
+            planner,
+            purpose,
+            text,
+            tokens,
+            span,
+            command,
+            resolved,
+            edits: &planned.edits,
+            decided: &planned.decided,
+            views: &planned.views,
+            view: None,
+            notes: RefCell::default(),
+        }
+    }
+
     /// Why it is none.
     fn refuse(&self, why: &str, location: Option<i32>) -> Refused {
         let message = format!(
@@ -163,35 +243,12 @@ impl Reading<'_, '_> {
         let position = location.and_then(|at| usize::try_from(at).ok());
         Refused::new(Code::AggregateRequired, message, position).hint(
             "allowed: SELECT of group keys, count, sum, avg, stddev, variance, bool_and, bool_or, corr, regr_* over \
-             columns, from tables and their joins, GROUP BY columns",
+             columns, from tables, their joins and sub-queries of them, GROUP BY columns",
         )
     }
 
     fn least(&self) -> u32 {
         self.purpose.min_group_size.max(1)
-    }
-
-    /// The condition on the groups' size of a SELECT that is a statistic.
-    fn sizes(&self, select: &pb::SelectStmt, planned: &Planned<'_>) -> Result<String, Refused> {
-        self.clauses(select)?;
-        let from = From::read(self, select, planned)?;
-        if let Some(filter) = select.where_clause.as_deref() {
-            predicate::row_condition(self, &from, filter)?;
-        }
-        let arguments = output::read(self, &from, select)?;
-        let mut sizes = Vec::new();
-        for subject in from.subjects() {
-            sizes.push(self.size(&subject));
-            for columns in &arguments {
-                let known: Vec<String> = columns.iter().map(|c| format!("{c} IS NOT NULL")).collect();
-                let counted = format!("CASE WHEN {} THEN {subject} END", known.join(" AND "));
-                sizes.push(self.size(&counted));
-            }
-        }
-        if sizes.is_empty() {
-            return Err(self.refuse("the people behind its rows cannot be told", None));
-        }
-        Ok(sizes.join(" AND "))
     }
 
     fn size(&self, counted: &str) -> String {
@@ -201,50 +258,44 @@ impl Reading<'_, '_> {
         )
     }
 
-    /// Clauses that no statistic has.
-    fn clauses(&self, select: &pb::SelectStmt) -> Result<(), Refused> {
-        let whole = select.group_clause.is_empty();
-        let not = |is: bool, why: &str| if is { Err(self.refuse(why, None)) } else { Ok(()) };
-        not(select.larg.is_some(), "UNION, INTERSECT and EXCEPT are not served")?;
-        not(select.with_clause.is_some(), "WITH is not served")?;
-        not(!select.values_lists.is_empty(), "VALUES is no statistic")?;
-        not(
-            !select.distinct_clause.is_empty(),
-            "DISTINCT is not served, GROUP BY is",
-        )?;
-        not(
-            !select.window_clause.is_empty(),
-            "windows over single rows are no statistics",
-        )?;
-        not(!select.locking_clause.is_empty(), "FOR UPDATE is not served")?;
-        not(
-            whole && select.having_clause.is_some(),
-            "HAVING without GROUP BY is not served",
-        )?;
-        not(
-            whole && select.limit_offset.is_some(),
-            "OFFSET without GROUP BY is not served",
-        )?;
-        let limited = select.limit_count.as_deref().is_some_and(|limit| !is_positive(limit));
-        not(
-            whole && limited,
-            "LIMIT without GROUP BY is served with a constant above 0 only",
-        )?;
-        for bound in [&select.limit_count, &select.limit_offset].into_iter().flatten() {
-            let plain = matches!(Tree::of(bound), Ok(Tree::AConst(_) | Tree::ParamRef(_)));
-            not(!plain, "LIMIT and OFFSET are served with constants and parameters only")?;
+    /// The rows of the relation there are accounted for.
+    fn see(&self, location: i32) {
+        if let Ok(at) = usize::try_from(location) {
+            self.notes.borrow_mut().seen.insert(at);
         }
-        let target = self.resolved.relations.iter().any(|r| r.usage != Use::Read);
-        not(target, "a statement that writes, or copies a table, is no statistic")
     }
-}
 
-fn is_positive(limit: &pb::Node) -> bool {
-    match Tree::of(limit) {
-        Ok(Tree::AConst(pb::AConst {
-            val: Some(pb::a_const::Val::Ival(number)),
-            ..
-        })) => number.ival > 0,
-        _ => false,
+    /// How many tables and views with people's rows were met so far.
+    fn people_seen(&self) -> usize {
+        self.notes.borrow().seen.len()
+    }
+
+    fn subject_of(&self, oid: Oid) -> Option<&'p str> {
+        let decision = self.decided.get(&oid)?.decision.as_ref()?;
+        subject_key(self.planner.policy, &self.purpose.name, decision)
+    }
+
+    /// Whether a relation has people's rows, a view those of the tables below it.
+    fn has_people(&self, oid: Oid, resolved: &Resolved) -> bool {
+        let below = |view: &crate::sql::resolve::ViewUse| {
+            let inner = &view.resolved;
+            inner.relations.iter().any(|r| self.has_people(r.oid, inner))
+        };
+        self.subject_of(oid).is_some() || resolved.views.get(&oid).is_some_and(below)
+    }
+
+    /// Nothing of people stands where it was not looked at.
+    fn all_are_seen(&self) -> Result<(), Refused> {
+        let notes = self.notes.borrow();
+        let unseen = |r: &&crate::sql::resolve::RelationUse| {
+            self.has_people(r.oid, self.resolved) && !notes.seen.contains(&r.location)
+        };
+        match self.resolved.relations.iter().find(unseen) {
+            None => Ok(()),
+            Some(r) => {
+                let at = i32::try_from(r.location).ok();
+                Err(self.refuse("it reads people's rows in a place that is not served", at))
+            }
+        }
     }
 }

@@ -147,22 +147,43 @@ pub enum EditKind {
         /// The row filter.
         filter: String,
     },
-    /// The outermost SELECT goes into another one: the text before it.
+    /// A SELECT goes into another one: the text before it.
     WrapOpen(Wrapper),
     /// The text behind it.
     WrapClose(Wrapper),
     /// A SELECT without HAVING gets one: groups must be large enough.
     Having {
+        /// Which SELECT: the place of its first output.
+        select: usize,
         /// The condition on the group's size.
         size: String,
     },
     /// HAVING goes into CASE, behind the condition on the group's size: the text before it.
     HavingOpen {
+        /// Which SELECT: the place of its first output.
+        select: usize,
         /// The condition on the group's size.
         size: String,
     },
     /// The text behind it.
-    HavingClose,
+    HavingClose {
+        /// Which SELECT: the place of its first output.
+        select: usize,
+        /// What stands for a group that is too small.
+        otherwise: Option<String>,
+    },
+    /// A sub-query in FROM gets outputs: its rows' people.
+    Outputs {
+        /// Which SELECT: the place of its first output.
+        select: usize,
+        /// What is added to its list.
+        list: String,
+    },
+    /// A sub-query gets OFFSET 0: what reads it runs behind it.
+    Fence {
+        /// Which SELECT: the place of its first output; of a UNION, of its first part's.
+        select: usize,
+    },
     /// A value to be stored is checked first: the text before it.
     CheckOpen {
         /// `RangeVar.location` of the write's target.
@@ -193,12 +214,13 @@ pub enum EditKind {
     },
 }
 
-/// A SELECT around the outermost one, which keeps its columns.
+/// A SELECT around another one, which keeps its columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrapper {
-    /// One row of NULLs where there is none: a whole that is too small.
-    Whole,
-    /// No more rows than these.
+    /// One row of NULLs where there is none, a whole that is too small: around the SELECT whose first output
+    /// is there.
+    Whole(usize),
+    /// No more rows than these, of the outermost.
     Rows(u64),
 }
 
@@ -206,7 +228,7 @@ impl Wrapper {
     /// The text before the SELECT and the text behind it.
     pub fn texts(self) -> (String, String) {
         match self {
-            Self::Whole => (
+            Self::Whole(_) => (
                 "SELECT \"pgpurpose whole\".* FROM (SELECT) AS \"pgpurpose one\" LEFT JOIN (".to_owned(),
                 ") AS \"pgpurpose whole\" ON true".to_owned(),
             ),
@@ -278,6 +300,20 @@ impl Edits {
             text: text.into(),
             kind,
         });
+    }
+
+    /// A part of the text with the edits made that lie in it. `None` where two overlap.
+    pub fn apply_within(&self, text: &str, range: Range<usize>) -> Option<String> {
+        let inside = |e: &&Edit| range.start <= e.range.start && e.range.end <= range.end;
+        let edits = self.edits.iter().filter(inside).map(|e| Edit {
+            range: e.range.start - range.start..e.range.end - range.start,
+            ..e.clone()
+        });
+        let edits = Self {
+            edits: edits.collect(),
+            ..Self::default()
+        };
+        Some(edits.apply(text.get(range)?)?.0)
     }
 
     /// The text with the edits made, and the way back for positions. `None` where two overlap.

@@ -13,7 +13,7 @@ use crate::sql::resolve::{
 use super::edit::{EditKind, Edits, Fragment, FragmentCheck};
 use super::places::{Misplaced, Places};
 use super::released::{Decided, Gap, Release, release};
-use super::{quote, rows, write};
+use super::{aggregate, quote, rows, write};
 
 /// A refusal found while planning.
 #[derive(Debug)]
@@ -40,6 +40,14 @@ impl Refused {
             denial: Box::new(denial),
             gap: Gap::No,
             position,
+        }
+    }
+
+    /// The same once more.
+    pub fn again(&self) -> Self {
+        Self {
+            denial: self.denial.clone(),
+            ..*self
         }
     }
 
@@ -72,6 +80,8 @@ pub struct Planned<'p> {
     pub edits: Edits,
     /// Decisions by relation, views' base tables among them.
     pub decided: HashMap<Oid, Box<Decided<'p>>>,
+    /// Of an aggregate-only purpose, what views with people's rows give.
+    pub views: HashMap<Oid, aggregate::Level>,
 }
 
 impl<'p> Planner<'_, 'p> {
@@ -89,6 +99,7 @@ impl<'p> Planner<'_, 'p> {
         let mut planned = Planned {
             edits: Edits::default(),
             decided: HashMap::new(),
+            views: HashMap::new(),
         };
         let places = Places::new(text, tokens);
         let fence = resolved.partial;
@@ -150,7 +161,7 @@ impl<'p> Planner<'_, 'p> {
                     Some(used.location),
                 ));
             };
-            let fragment = self.view(view, fence, planned)?;
+            let fragment = self.view(view, relation, fence, planned)?;
             self.sub_select(used, fragment, places, planned)?;
             return Ok(true);
         }
@@ -305,12 +316,21 @@ impl<'p> Planner<'_, 'p> {
     }
 
     /// A view's definition, its own relations released.
-    fn view(&self, view: &ViewUse, fence: bool, planned: &mut Planned<'p>) -> Result<Fragment, Refused> {
+    fn view(
+        &self,
+        view: &ViewUse,
+        relation: &Relation,
+        fence: bool,
+        planned: &mut Planned<'p>,
+    ) -> Result<Fragment, Refused> {
         let misread = |_| Refused::new(Code::NotUnderstood, "a view's definition cannot be read", None);
         let tokens = crate::sql::parsed::tokens(&view.text).map_err(misread)?;
         let mut resolved = view.resolved.as_ref().clone();
         resolved.partial |= fence;
-        let inner = self.plan(&view.text, &tokens, 0..view.text.len(), &resolved)?;
+        let mut inner = self.plan(&view.text, &tokens, 0..view.text.len(), &resolved)?;
+        if let Some(level) = aggregate::plan_view(self, (&view.text, &tokens), relation, &resolved, &mut inner)? {
+            planned.views.insert(relation.oid, level);
+        }
         let Some((mut text, _)) = inner.edits.apply(&view.text) else {
             return Err(Refused::new(Code::NotVerified, "two edits of a view overlap", None));
         };

@@ -8,7 +8,10 @@ use std::ops::Range;
 use crate::sql::Command;
 use crate::sql::lexer::{Token, TokenKind};
 
-/// Words that begin what may follow GROUP BY or HAVING.
+/// Words that unite two queries.
+const UNITE: [&str; 3] = ["union", "intersect", "except"];
+
+/// Words that begin what may follow GROUP BY or HAVING of a query that is not united.
 const AFTER_GROUPS: [&str; 6] = ["window", "order", "limit", "offset", "fetch", "for"];
 
 /// Words that may follow an output list or a SET.
@@ -84,6 +87,58 @@ impl<'t> QueryTokens<'t> {
         (!carried.tokens.is_empty()).then_some(carried)
     }
 
+    /// The SELECT whose first output stands at `location`, up to the parenthesis that closes it or the
+    /// statement's end: with what it is united with behind it.
+    pub fn of_select(text: &'t str, tokens: &'t [Token], span: &Range<usize>, location: usize) -> Option<Self> {
+        let first = tokens.binary_search_by_key(&location, |t| t.start).ok()?;
+        let all = Self { text, tokens };
+        let mut select = first.checked_sub(1)?;
+        if all.is_word(select, "all") {
+            select = select.checked_sub(1)?;
+        }
+        let end = tokens.partition_point(|t| t.end <= span.end);
+        let own = Self {
+            text,
+            tokens: tokens.get(select..end)?,
+        };
+        if !own.is_word(0, "select") {
+            return None;
+        }
+        let mut depth = 0_usize;
+        let stop = own.tokens.iter().position(|token| {
+            match token.kind {
+                TokenKind::LeftParen => depth += 1,
+                TokenKind::RightParen if depth == 0 => return true,
+                TokenKind::RightParen => depth -= 1,
+                TokenKind::Semicolon => return true,
+                _ => {} // any other token opens and closes nothing
+            }
+            false
+        });
+        Some(Self {
+            text,
+            tokens: own.tokens.get(..stop.unwrap_or(own.tokens.len()))?,
+        })
+    }
+
+    /// The condition of the FILTER behind a call at `location`, as bytes.
+    pub fn filter_of(text: &'t str, tokens: &'t [Token], location: usize) -> Option<Range<usize>> {
+        let all = Self { text, tokens };
+        let name = tokens.binary_search_by_key(&location, |t| t.start).ok()?;
+        let open = (name..tokens.len()).find(|i| all.kind(*i) == Some(TokenKind::LeftParen))?;
+        let filter = all.closing(open)? + 1;
+        let close = all.closing(filter + 1)?;
+        if !all.is_word(filter, "filter") || !all.is_word(filter + 2, "where") {
+            return None;
+        }
+        Some(tokens.get(filter + 3)?.start..tokens.get(close.checked_sub(1)?)?.end)
+    }
+
+    /// Another query stands behind it, united with it.
+    pub fn is_united(&self) -> bool {
+        UNITE.iter().any(|word| self.word_at_top(word, 0).is_some())
+    }
+
     /// The bytes from the first token to the last.
     pub fn range(&self) -> Option<Range<usize>> {
         Some(self.tokens.first()?.start..self.tokens.last()?.end)
@@ -93,6 +148,7 @@ impl<'t> QueryTokens<'t> {
     pub fn having(&self) -> Option<Having> {
         let end = AFTER_GROUPS
             .iter()
+            .chain(&UNITE)
             .filter_map(|word| self.word_at_top(word, 0))
             .min()
             .unwrap_or(self.tokens.len());

@@ -46,6 +46,7 @@ pub(super) struct PurposeDoc {
     pub(super) explain: Option<bool>,
     pub(super) ddl: Option<bool>,
     pub(super) max_rows: Option<u64>,
+    pub(super) max_queries_per_day: Option<u64>,
     pub(super) expires: Option<time::Date>,
 }
 

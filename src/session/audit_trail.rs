@@ -88,8 +88,13 @@ impl Trail {
         self.journal.prepare(Arc::clone(verified))
     }
 
-    /// A statement ended.
-    pub fn completed(&self, running: &Running, sqlstate: Option<&str>) {
+    /// A statement failed, or was passed over.
+    pub fn failed(&self, running: &Running, sqlstate: &str) {
+        self.completed(running, Some(sqlstate), None);
+    }
+
+    /// A statement ended; how many groups were left out, where that is known.
+    pub fn completed(&self, running: &Running, sqlstate: Option<&str>, groups_left_out: Option<u64>) {
         let Some(ticket) = running.ticket else { return };
         self.journal.note(Event::Completed {
             of: ticket.id(),
@@ -97,7 +102,7 @@ impl Trail {
             bytes: running.bytes,
             duration_us: microseconds(running.started),
             sqlstate: sqlstate.map(SqlState::new),
-            groups_left_out: None,
+            groups_left_out,
         });
     }
 

@@ -62,9 +62,14 @@ impl Glass {
 }
 
 impl Session {
+    /// What time it is.
+    pub(super) fn now(&self) -> OffsetDateTime {
+        (self.shared.options.clock)()
+    }
+
     /// A statement is about to run under this request: where that breaks a glass, it is told of.
     pub(super) fn use_glass(&mut self, request: &Request<'_>) {
-        let now = OffsetDateTime::now_utc();
+        let now = self.now();
         let Some(admission) = request.admission() else { return };
         if self.glass.as_ref().is_some_and(|glass| glass.is_of(&request.declared)) {
             return;
@@ -80,7 +85,7 @@ impl Session {
 
     /// Tells once that the time of a declaration is over.
     pub(super) fn watch_glass(&mut self) {
-        let now = OffsetDateTime::now_utc();
+        let now = self.now();
         if let Some(glass) = self.glass.as_mut().filter(|g| g.is_over(now) && !g.told) {
             glass.told = true;
             self.trail.break_glass(glass, BreakGlassPhase::Ended, &self.rules.stamp);

@@ -240,6 +240,7 @@ impl Session {
             started,
             rows: 0,
             bytes: 0,
+            left_out: 0,
             command: command.clone(),
         };
         let copies_in = matches!(command, Command::CopyIn);
@@ -272,9 +273,12 @@ impl Session {
         if let Some(statement) = portal.planned.statement() {
             request.may_run(&statement.command, &statement.facts)?;
         }
-        match &portal.inner {
-            Inner::Cursor(cursor) => self.may_read(cursor, &request.declared.ground()),
-            Inner::Itself | Inner::Prepared(_) | Inner::Earlier(_) => Ok(()),
+        if let Inner::Cursor(cursor) = &portal.inner {
+            self.may_read(cursor, &request.declared.ground())?;
+        }
+        match portal.opened.get() {
+            None => self.spend(portal.planned.statement(), &portal.inner, request),
+            Some(_) => Ok(()),
         }
     }
 

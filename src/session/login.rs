@@ -224,6 +224,7 @@ async fn proceed(
             source: Source::Startup,
         },
         Followed::ClientEncoding => Setting::text(&start.client_encoding, Source::Startup),
+        Followed::Messages => Setting::text(&start.client_min_messages, Source::Startup),
         Followed::Purpose | Followed::Reason | Followed::Subject | Followed::Actor | Followed::StatementSubject => {
             asked.initial(setting, &rules.policy)
         }

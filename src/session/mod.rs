@@ -25,6 +25,7 @@ mod login;
 mod names;
 mod planning;
 mod prepared;
+mod quota;
 mod refresh;
 mod refusal;
 mod request;

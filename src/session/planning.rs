@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::catalog::SearchPath;
@@ -389,7 +388,7 @@ impl Session {
     ) -> Request<'p> {
         let declared = self.declared(settings, tags);
         let catalog = &self.catalog.current().catalog;
-        let now = OffsetDateTime::now_utc();
+        let now = self.now();
         let request = Request::new(policy, catalog, &self.role, declared, now);
         if let Some(denial) = self.cannot_set_subject(&request) {
             return request.denied(denial);

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::audit::Ticket;
+use crate::pipeline::{Groups, PlannedStatement};
 use crate::sql::Command;
 use crate::wire::ErrorFields;
 use crate::wire::frontend::Target;
@@ -34,6 +35,8 @@ pub struct Running {
     pub rows: u64,
     /// Bytes that were forwarded.
     pub bytes: u64,
+    /// Groups of too few people that the server left out.
+    pub left_out: u64,
     /// What becomes known by name when it completes.
     pub gives: Gives,
 }
@@ -51,17 +54,31 @@ impl Running {
             started,
             rows: 0,
             bytes: 0,
+            left_out: 0,
             gives: Gives::Nothing,
         }
     }
 }
 
 impl Running {
+    /// The statements that it is, or reads from.
+    fn statements(&self) -> impl Iterator<Item = &PlannedStatement> {
+        let statements = [self.planned.as_ref(), self.rows_of.as_ref()];
+        statements.into_iter().flatten().filter_map(Planned::statement)
+    }
+
+    /// The server tells of groups that it leaves out.
+    pub fn counts_groups(&self) -> bool {
+        let runs = match &self.command {
+            Command::Declare { .. } | Command::Prepare { .. } | Command::Explain => false,
+            _ => true, // with rows of a statistic, it runs one
+        };
+        runs && self.statements().any(|s| s.groups == Some(Groups::Counted))
+    }
+
     /// How many rows its result may have, over all fetches; none: any number.
     pub fn most_rows(&self) -> Option<u64> {
-        let statements = [self.planned.as_ref(), self.rows_of.as_ref()];
-        let bounds = statements.into_iter().flatten().filter_map(Planned::statement);
-        bounds.filter_map(|s| s.max_rows).min()
+        self.statements().filter_map(|s| s.max_rows).min()
     }
 
     /// How many more rows may be forwarded; none: any number.

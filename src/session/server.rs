@@ -3,7 +3,7 @@
 use bytes::Buf;
 
 use crate::audit::Ticket;
-use crate::pipeline::HiddenOrigin;
+use crate::pipeline::{HiddenOrigin, LEFT_OUT_SOURCE};
 use crate::sql::{Command, DiscardTarget};
 use crate::wire::backend::{self, TransactionStatus};
 use crate::wire::frontend::Target;
@@ -14,6 +14,7 @@ use super::errors::{self, About};
 use super::prepared::Planned;
 use super::refusal::fatal;
 use super::responses::{Gives, Over, Running, Sent, SubjectStep, What};
+use super::settings::Followed;
 use super::too_many::{TOO_MANY_SQLSTATE, is_copy_trailer};
 use super::{End, Session};
 
@@ -253,7 +254,7 @@ impl Session {
                     self.effect(&running);
                     self.declared_anew(&running.command);
                 }
-                self.trail.completed(&running, None);
+                self.trail.completed(&running, None, self.left_out(&running));
                 Ok(())
             }
             What::Query(statements) => match (statements.pop_front(), kind) {
@@ -261,7 +262,7 @@ impl Session {
                     self.settings.completed(&running.command, &|_| None);
                     self.effect(&running);
                     self.declared_anew(&running.command);
-                    self.trail.completed(&running, None);
+                    self.trail.completed(&running, None, self.left_out(&running));
                     Ok(())
                 }
                 (None, BackendKind::EmptyQueryResponse) => Ok(()),
@@ -404,8 +405,7 @@ impl Session {
                     };
                     let statements = std::mem::take(statements);
                     for (index, running) in statements.iter().enumerate() {
-                        self.trail
-                            .completed(running, Some(if index == 0 { sqlstate } else { "25P02" }));
+                        self.trail.failed(running, if index == 0 { sqlstate } else { "25P02" });
                     }
                     return;
                 }
@@ -450,8 +450,8 @@ impl Session {
                 target: Target::Portal,
                 named: true,
             } => self.portals.forget(),
-            What::Execute(running, _) => self.trail.completed(running, Some(sqlstate)),
-            What::Query(statements) => statements.iter().for_each(|r| self.trail.completed(r, Some(sqlstate))),
+            What::Execute(running, _) => self.trail.failed(running, sqlstate),
+            What::Query(statements) => statements.iter().for_each(|r| self.trail.failed(r, sqlstate)),
             What::Close { named: false, .. }
             | What::DescribeStatement { .. }
             | What::DescribePortal(_)
@@ -460,8 +460,22 @@ impl Session {
         }
     }
 
+    /// How many groups of too few people a statement left out; none: nobody told.
+    fn left_out(&self, running: &Running) -> Option<u64> {
+        let is_told = !matches!(
+            self.settings.get(Followed::Messages).as_text(),
+            "warning" | "error" | "fatal" | "panic"
+        );
+        (is_told && running.counts_groups()).then_some(running.left_out)
+    }
+
     fn noticed(&mut self, frame: &Frame) -> Result<(), End> {
         let fields = ErrorFields::read(frame.body())?;
+        let of_group = fields.severity() == "NOTICE" && fields.get(b'F') == Some(LEFT_OUT_SOURCE);
+        if let Some(running) = self.row_owner().filter(|r| of_group && r.counts_groups()) {
+            running.left_out += 1;
+            return Ok(());
+        }
         let about = self.responses.front().map(|sent| sent.about()).unwrap_or_default();
         if let Some(told) = errors::rebuild_notice(&fields, about) {
             let told = self.in_encoding(told);

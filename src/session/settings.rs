@@ -40,11 +40,13 @@ pub enum Followed {
     SearchPath,
     /// `client_encoding`: in which encoding texts come
     ClientEncoding,
+    /// `client_min_messages`: which notices the server sends
+    Messages,
 }
 
 impl Followed {
     /// All of them, in the order of [`Settings`]' variables.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Purpose,
         Self::Reason,
         Self::Subject,
@@ -52,6 +54,7 @@ impl Followed {
         Self::StatementSubject,
         Self::SearchPath,
         Self::ClientEncoding,
+        Self::Messages,
     ];
 
     /// The setting of that name, in any case.
@@ -69,6 +72,7 @@ impl Followed {
             Self::StatementSubject => "pgpurpose.statement_subject",
             Self::SearchPath => "search_path",
             Self::ClientEncoding => "client_encoding",
+            Self::Messages => "client_min_messages",
         }
     }
 }
@@ -210,7 +214,7 @@ pub enum Block {
 /// The followed settings, and the transaction they live in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    variables: [Variable; 7],
+    variables: [Variable; 8],
     block: Block,
     /// Names of savepoints, oldest first; the n-th, from 0, has nesting n + 2.
     savepoints: Vec<String>,
@@ -249,6 +253,7 @@ impl Settings {
             statement_subject,
             search_path,
             encoding,
+            messages,
         ] = &self.variables;
         let variable = match setting {
             Followed::Purpose => purpose,
@@ -258,6 +263,7 @@ impl Settings {
             Followed::StatementSubject => statement_subject,
             Followed::SearchPath => search_path,
             Followed::ClientEncoding => encoding,
+            Followed::Messages => messages,
         };
         &variable.current
     }
@@ -365,7 +371,8 @@ impl Settings {
                 | Followed::Subject
                 | Followed::Actor
                 | Followed::StatementSubject
-                | Followed::ClientEncoding,
+                | Followed::ClientEncoding
+                | Followed::Messages,
                 _,
             ) => texts,
         });
@@ -384,6 +391,7 @@ impl Settings {
             statement_subject,
             search_path,
             encoding,
+            messages,
         ] = &mut self.variables;
         let variable = match setting {
             Followed::Purpose => purpose,
@@ -393,6 +401,7 @@ impl Settings {
             Followed::StatementSubject => statement_subject,
             Followed::SearchPath => search_path,
             Followed::ClientEncoding => encoding,
+            Followed::Messages => messages,
         };
         let new = match value {
             None => variable.reset.clone(),

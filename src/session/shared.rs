@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
+use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::audit::{Journal, SubjectKey};
@@ -19,6 +20,7 @@ use crate::upstream::catalogs::Catalogs;
 use crate::upstream::verifiers::Verifiers;
 
 use super::limits::Limits;
+use super::quota::Queries;
 use super::request::StandingKey;
 
 /// Rules in force.
@@ -42,7 +44,7 @@ pub enum Phase {
 }
 
 /// What the program was told.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// The server.
     pub server: Arc<Server>,
@@ -60,6 +62,10 @@ pub struct Options {
     pub allow_password: bool,
     /// How many connections there may be.
     pub limits: Arc<Limits>,
+    /// What was run so far of what `max_queries_per_day` bounds.
+    pub queries: Arc<Queries>,
+    /// What time it is, for all that ends by itself.
+    pub clock: Clock,
     /// A login that takes longer is given up.
     pub login_timeout: Duration,
     /// A session outside a transaction that is silent for longer is ended; none: never.
@@ -82,6 +88,8 @@ impl Options {
             allow_md5: false,
             allow_password: false,
             limits: Arc::default(),
+            queries: Arc::default(),
+            clock: Arc::new(OffsetDateTime::now_utc),
             login_timeout: Duration::from_secs(60),
             idle_timeout: None,
             keep_alive: Some(Duration::from_secs(60)),
@@ -89,6 +97,9 @@ impl Options {
         }
     }
 }
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
 /// Start-up settings that a role's sessions need upstream and that no client may see or change.
 pub type SecretSettings = dyn Fn(&crate::policy::Policy, &str) -> Vec<(String, String)> + Send + Sync;

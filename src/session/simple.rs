@@ -51,6 +51,11 @@ impl Session {
                 return self.refuse_simple(&refusal, Some(&text), &request);
             }
         };
+        for ((statement, inner), request) in plan.statements.iter().zip(&inner).zip(&requests) {
+            if let Err(refusal) = self.spend(Some(statement), inner, request) {
+                return self.refuse_simple(&refusal, Some(&text), request);
+            }
+        }
         requests.iter().for_each(|request| self.use_glass(request));
         match self.record(&plan, &inner, &requests, &text) {
             Ok((recorded, tickets)) => {
@@ -132,6 +137,7 @@ impl Session {
                     started,
                     rows: 0,
                     bytes: 0,
+                    left_out: 0,
                 }
             })
             .collect()

@@ -95,7 +95,8 @@ impl Asked {
             | Followed::Subject
             | Followed::Actor
             | Followed::SearchPath
-            | Followed::ClientEncoding => None,
+            | Followed::ClientEncoding
+            | Followed::Messages => None,
             // Never the client's.
             Followed::StatementSubject => return Setting::text("", Source::Startup),
         };
@@ -127,7 +128,7 @@ impl Asked {
         ours("standard_conforming_strings", "on");
         let first = Followed::ALL
             .into_iter()
-            .filter(|setting| !matches!(setting, Followed::SearchPath | Followed::ClientEncoding));
+            .filter(|setting| setting.name().starts_with("pgpurpose."));
         for setting in first {
             ours(setting.name(), self.initial(setting, policy).as_text());
         }

@@ -59,7 +59,7 @@ impl Session {
                     ..
                 }) = self.responses.pop()
                 {
-                    self.trail.completed(&running, Some(TOO_MANY_SQLSTATE));
+                    self.trail.failed(&running, TOO_MANY_SQLSTATE);
                 }
                 self.fail_after(fields);
                 Ok(())
@@ -71,7 +71,7 @@ impl Session {
                 self.settings.completed(&running.command, &|_| None);
                 // Those behind it are reads, and the client never hears of them.
                 let sqlstate = if told { "25P02" } else { TOO_MANY_SQLSTATE };
-                self.trail.completed(&running, Some(sqlstate));
+                self.trail.failed(&running, sqlstate);
                 if !told {
                     let fields = self.too_many_of(running.most_rows());
                     encode::error(&mut self.client.sender.buffer, &fields);

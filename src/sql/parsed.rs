@@ -166,6 +166,28 @@ impl Editor for MarkEmpty {
     }
 }
 
+/// What names a SELECT in a text: the place of its first output; of a UNION, of its first part's.
+pub(crate) fn first_output(select: &pb::SelectStmt) -> Option<usize> {
+    let mut first = select;
+    while let Some(left) = &first.larg {
+        first = left;
+    }
+    match first.target_list.first()?.node.as_ref()? {
+        NodeEnum::ResTarget(target) => usize::try_from(target.location).ok(),
+        _ => None,
+    }
+}
+
+/// `SELECT`, and nothing else.
+pub(crate) fn is_empty_select(select: &pb::SelectStmt) -> bool {
+    let empty = pb::SelectStmt {
+        op: select.op,
+        limit_option: select.limit_option,
+        ..pb::SelectStmt::default()
+    };
+    select.larg.is_none() && *select == empty
+}
+
 /// Whether a `distinct_clause` is plain DISTINCT, as [`MarkEmpty`] left it.
 pub(crate) fn is_plain_distinct(clause: &[pb::Node]) -> bool {
     matches!(

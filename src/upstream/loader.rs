@@ -87,6 +87,8 @@ pub struct SessionSettings {
     pub client_encoding: String,
     /// `server_encoding`
     pub server_encoding: String,
+    /// `client_min_messages`
+    pub client_min_messages: String,
 }
 
 /// Reads the settings that a session starts with.
@@ -101,6 +103,7 @@ pub async fn session_settings(upstream: &mut Upstream, aside: &mut BytesMut) -> 
         standard_conforming_strings: row.text("standard_conforming_strings")?,
         client_encoding: row.text("client_encoding")?,
         server_encoding: row.text("server_encoding")?,
+        client_min_messages: row.text("client_min_messages")?,
     })
 }
 

@@ -9,7 +9,8 @@ pub(super) const SESSION: &str = "\
 SELECT pg_catalog.current_setting('search_path'),\
  pg_catalog.current_setting('standard_conforming_strings'),\
  pg_catalog.current_setting('client_encoding'),\
- pg_catalog.current_setting('server_encoding')";
+ pg_catalog.current_setting('server_encoding'),\
+ pg_catalog.current_setting('client_min_messages')";
 
 /// What the server keeps of a role's password, if it may log in now: needs SELECT on these columns.
 pub(super) const VERIFIER: &str = concat!(

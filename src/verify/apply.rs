@@ -46,6 +46,23 @@ impl<'e> Applier<'e> {
         self.edits.edits.get(index).map(|e| &e.kind)
     }
 
+    /// The same, unless it was made before: where an edit puts a node below itself.
+    pub(super) fn take_once(&mut self, wanted: impl Fn(&EditKind) -> bool) -> Option<&'e EditKind> {
+        let made = |kind: &EditKind| {
+            let mut all = self.edits.edits.iter().zip(&self.done);
+            all.any(|(e, done)| std::ptr::eq(&e.kind, kind) && *done > 0)
+        };
+        let index = self
+            .edits
+            .edits
+            .iter()
+            .position(|e| wanted(&e.kind) && !made(&e.kind))?;
+        if let Some(count) = self.done.get_mut(index) {
+            *count += 1;
+        }
+        self.edits.edits.get(index).map(|e| &e.kind)
+    }
+
     pub(super) fn keep<T>(&mut self, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -244,7 +261,10 @@ impl Editor for Applier<'_> {
                     name.names.insert(0, string(schema));
                 }
             }
-            TreeMut::SelectStmt(select) => self.group_by(select),
+            TreeMut::SelectStmt(select) => {
+                self.group_by(select);
+                self.select(select);
+            }
             TreeMut::ResTarget(target) => self.output_name(target),
             TreeMut::ReturningClause(clause) => self.returning(clause),
             TreeMut::InsertStmt(insert) => {
@@ -333,7 +353,7 @@ fn select_stmt(text: &str) -> Result<pb::SelectStmt> {
     }
 }
 
-fn output_list(list: &str) -> Result<Vec<pb::Node>> {
+pub(super) fn output_list(list: &str) -> Result<Vec<pb::Node>> {
     Ok(select_stmt(&format!("SELECT {list}"))?.target_list)
 }
 

@@ -1,65 +1,119 @@
-//! Edits of the outermost statement as a whole, made to its tree: the SELECT around it, the condition on
-//! the size of its groups, the checks on what it stores.
+//! Edits of whole queries and writes, made to their trees: the SELECT around one, the condition on the size
+//! of its groups, outputs that it gets, the checks on what a write stores.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf as pb;
 
-use crate::rewrite::edit::{CheckPlace, EditKind, Wrapper};
+use crate::rewrite::edit::{CheckPlace, Edit, EditKind, Wrapper};
 use crate::sql::grammar::{Edit as _, Editor, TreeMut};
-use crate::sql::parsed::string_of;
+use crate::sql::parsed::{first_output, string_of};
 
-use super::apply::{Applier, put_into_case, same, select, where_node};
+use super::apply::{Applier, output_list, put_into_case, same, select, where_node};
 use super::{Result, differs};
 
 /// Stands in a generated text where a node of the client's goes.
 const HERE: &str = "pgpurpose here";
 
 impl Applier<'_> {
-    /// The outermost SELECT: its HAVING first, then what goes around it, the innermost first.
+    /// What bounds the rows of the outermost SELECT goes around it.
     pub(super) fn outermost(&mut self, node: &mut pb::Node) {
-        if let Some(NodeEnum::SelectStmt(select)) = &mut node.node {
-            self.having(select);
-        }
-        let mut wrappers = Vec::new();
-        for edit in &self.edits.edits {
-            if let EditKind::WrapOpen(wrapper) = edit.kind {
-                wrappers.push(wrapper);
-            }
-        }
-        wrappers.sort_by_key(|wrapper| match wrapper {
-            Wrapper::Whole => 0,
-            Wrapper::Rows(_) => 1,
+        let bound = self.edits.edits.iter().find_map(|edit| match edit.kind {
+            EditKind::WrapOpen(wrapper @ Wrapper::Rows(_)) => Some(wrapper),
+            _ => None,
         });
-        for wrapper in wrappers {
-            let opened = self
-                .take(|k| matches!(k, EditKind::WrapOpen(w) if *w == wrapper))
-                .is_some();
-            let closed = self
-                .take(|k| matches!(k, EditKind::WrapClose(w) if *w == wrapper))
-                .is_some();
-            let (before, after) = wrapper.texts();
-            let text = format!("{before}SELECT \"{HERE}\"{after}");
-            let whole = select(&text).and_then(|whole| put(whole, std::mem::take(node), is_select_here));
-            if let (Some(whole), true) = (self.keep(whole), opened && closed) {
-                *node = whole;
+        if let Some(wrapper) = bound {
+            self.wrap(wrapper, node);
+        }
+    }
+
+    /// A SELECT as its edits change it: what is its own first, then what goes around it.
+    pub(super) fn select(&mut self, own: &mut pb::SelectStmt) {
+        let Some(at) = first_output(own).filter(|at| *at > 0) else {
+            return;
+        };
+        let fenced = self.take_once(|k| matches!(k, EditKind::Fence { select } if *select == at));
+        if own.larg.is_none() {
+            self.part(at, own);
+        }
+        if fenced.is_some() {
+            self.fence(own);
+        }
+    }
+
+    /// A SELECT that unites no others.
+    fn part(&mut self, at: usize, own: &mut pb::SelectStmt) {
+        self.having(at, own);
+        if let Some(EditKind::Outputs { list, .. }) =
+            self.take_once(|k| matches!(k, EditKind::Outputs { select, .. } if *select == at))
+            && let Some(list) = self.keep(output_list(list))
+        {
+            own.target_list.extend(list);
+        }
+        let whole = Wrapper::Whole(at);
+        let planned = |e: &Edit, done: &usize| matches!(e.kind, EditKind::WrapOpen(w) if w == whole) && *done == 0;
+        if self
+            .edits
+            .edits
+            .iter()
+            .zip(&self.done)
+            .any(|(e, done)| planned(e, done))
+        {
+            let mut node = pb::Node {
+                node: Some(NodeEnum::SelectStmt(Box::new(std::mem::take(own)))),
+            };
+            self.wrap(whole, &mut node);
+            if let Some(NodeEnum::SelectStmt(wrapped)) = node.node {
+                *own = *wrapped;
             }
         }
     }
 
-    fn having(&mut self, select: &mut pb::SelectStmt) {
-        if let Some(EditKind::Having { size }) = self.take(|k| matches!(k, EditKind::Having { .. })) {
+    fn wrap(&mut self, wrapper: Wrapper, node: &mut pb::Node) {
+        let opened = self
+            .take(|k| matches!(k, EditKind::WrapOpen(w) if *w == wrapper))
+            .is_some();
+        let closed = self
+            .take(|k| matches!(k, EditKind::WrapClose(w) if *w == wrapper))
+            .is_some();
+        let (before, after) = wrapper.texts();
+        let text = format!("{before}SELECT \"{HERE}\"{after}");
+        let whole = select(&text).and_then(|whole| put(whole, std::mem::take(node), is_select_here));
+        if let (Some(whole), true) = (self.keep(whole), opened && closed) {
+            *node = whole;
+        }
+    }
+
+    fn fence(&mut self, own: &mut pb::SelectStmt) {
+        let bounded = own.limit_count.is_some() || own.limit_offset.is_some();
+        match self.keep(select("SELECT OFFSET 0")).and_then(|n| n.node) {
+            Some(NodeEnum::SelectStmt(fence)) if !bounded => {
+                own.limit_offset = fence.limit_offset;
+                own.limit_option = fence.limit_option;
+            }
+            _ => {
+                self.keep(differs::<()>("a fence is planned where there is one"));
+            }
+        }
+    }
+
+    fn having(&mut self, at: usize, select: &mut pb::SelectStmt) {
+        let own = |of: &usize| *of == at;
+        if let Some(EditKind::Having { size, .. }) =
+            self.take_once(|k| matches!(k, EditKind::Having { select, .. } if own(select)))
+        {
             if select.having_clause.is_some() {
                 self.keep(differs::<()>("a condition on groups is planned where there is one"));
             }
             select.having_clause = self.keep(where_node(size)).map(Box::new);
             return;
         }
-        let open = self.take(|k| matches!(k, EditKind::HavingOpen { .. }));
-        let close = self.take(|k| matches!(k, EditKind::HavingClose));
+        let open = self.take_once(|k| matches!(k, EditKind::HavingOpen { select, .. } if own(select)));
+        let close = self.take_once(|k| matches!(k, EditKind::HavingClose { select, .. } if own(select)));
         match (open, close, select.having_clause.take()) {
             (None, None, own) => select.having_clause = own,
-            (Some(EditKind::HavingOpen { size }), Some(_), Some(own)) => {
-                let text = format!("CASE WHEN {size} THEN (true) END");
+            (Some(EditKind::HavingOpen { size, .. }), Some(EditKind::HavingClose { otherwise, .. }), Some(own)) => {
+                let otherwise = otherwise.as_ref().map(|o| format!(" ELSE {o}")).unwrap_or_default();
+                let text = format!("CASE WHEN {size} THEN (true){otherwise} END");
                 let all = where_node(&text).and_then(|node| put_into_case(node, *own));
                 select.having_clause = self.keep(all).map(Box::new);
             }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real drivers through the proxy: psycopg 3, asyncpg, node-postgres.
 
-  run.py --bin target/debug/pgpurpose [--only psycopg|asyncpg|node]
+  run.py --bin target/debug/pgpurpose [--only psycopg|asyncpg|masks|node]
 
 Installs the drivers under target/drivers (pip in a virtual environment, npm ci), starts a throwaway PostgreSQL and the
 proxy, and runs each driver's script, which prints `ok NAME` or `FAIL NAME: why` a line. (tokio-postgres is tested by
@@ -54,6 +54,7 @@ def node():
 DRIVERS = {
     'psycopg': (python, f'{HERE}/psycopg_test.py'),
     'asyncpg': (python, f'{HERE}/asyncpg_test.py'),
+    'masks': (python, f'{HERE}/masks_test.py'),
     'node': (node, f'{HERE}/node/pg.test.js'),
 }
 
@@ -69,6 +70,7 @@ def main():
     with Stack(o.bin) as stack:
         for name, (interpreter, script) in chosen.items():
             env = {**ENV, 'PROXY_PORT': str(stack.proxy), 'UPSTREAM_PORT': str(stack.upstream),
+                   'PGPURPOSE_BIN': os.path.abspath(o.bin),
                    'NODE_PATH': f'{HOME}/node/node_modules', 'PYTHONUNBUFFERED': '1'}
             try:
                 r = subprocess.run([interpreter, script], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

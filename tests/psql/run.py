@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""psql through the proxy: plays the cases of a file (cases.sql, promises.sql, observe.sql) against both demo databases.
+"""psql through the proxy: plays the cases of a file (cases.sql, promises.sql, statistics.sql, observe.sql) against both
+demo databases.
 
   run.py --bin target/debug/pgpurpose [--cases FILE] [--only NAME]
 
@@ -17,7 +18,7 @@ import cases  # noqa: E402
 from stack import ROOT, Score, Stack  # noqa: E402
 
 DECLARED = ('purpose', 'subject', 'reason', 'actor')
-KEYS = {'name', 'sql', 'must-see', 'must-not-see', 'audit', 'flags', 'db', 'role', *DECLARED}
+KEYS = {'name', 'sql', 'as', 'must-see', 'must-not-see', 'audit', 'flags', 'db', 'role', *DECLARED}
 FLAGS = {'fails', 'same-as-direct'}
 
 
@@ -45,8 +46,9 @@ def verdict(stack, case):
     wrong += [f'does not show {p}' for p in case['must-see'] if not re.search(p, text, re.M)]
     wrong += [f'shows {p}' for p in case['must-not-see'] if re.search(p, text, re.M)]
     wrong += [f'leaves no record {p}' for p in case['audit'] if not stack.has_record(p, start)]
-    if 'same-as-direct' in case['flags']:
-        direct = stack.psql(stack.upstream, case['role'], case.get('db', 'care'), case['sql'])
+    if case['as'] or 'same-as-direct' in case['flags']:
+        role, sql = ('postgres', case['as']) if case['as'] else (case['role'], case['sql'])
+        direct = stack.psql(stack.upstream, role, case.get('db', 'care'), sql)
         if direct != text:
             wrong.append(f'differs from PostgreSQL, which gives: {direct[:400]}')
     return f'{"; ".join(wrong)}. Gave: {text}' if wrong else ''
@@ -60,7 +62,8 @@ def main():
     o = a.parse_args()
     score = Score()
     with Stack(o.bin) as stack:
-        play(stack, o.cases or [f'{HERE}/cases.sql', f'{HERE}/promises.sql'], o.only, score)
+        stack.psql(stack.upstream, 'postgres', 'care', open(f'{HERE}/statistics-setup.sql', encoding='utf8').read(), check=True)
+        play(stack, o.cases or [f'{HERE}/{name}.sql' for name in ('cases', 'promises', 'statistics')], o.only, score)
     if not o.cases:
         with tempfile.TemporaryDirectory(prefix='pgpurpose-rules-') as folder:
             observing(folder)

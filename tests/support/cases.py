@@ -1,4 +1,5 @@
-"""Reads case files: a header line `-- case: NAME | key: value | flag`, then SQL up to the next header or `-- =====`."""
+"""Reads case files: a header line `-- case: NAME | key: value | flag`, then SQL up to the next header or `-- =====`; behind
+a line `-- as` stands other SQL."""
 import re
 
 
@@ -9,7 +10,8 @@ def read(path):
         header = re.match(r'-- case: (.*?)\s*$', line)
         if header:
             name, *fields = re.split(r' \| (?=[\w-]+(?:: |$| \|))', header.group(1))
-            current = {'name': name, 'sql': '', 'must-see': [], 'must-not-see': [], 'audit': [], 'flags': set()}
+            current = {'name': name, 'sql': '', 'must-see': [], 'must-not-see': [], 'audit': [], 'flags': set(), 'as': ''}
+            part = 'sql'
             for field in fields:
                 key, colon, value = field.partition(': ')
                 if not colon:
@@ -21,6 +23,8 @@ def read(path):
             cases.append(current)
         elif line.startswith('-- ====='):
             current = None
+        elif current is not None and line.rstrip() == '-- as':
+            part = 'as'
         elif current is not None:
-            current['sql'] += line
+            current[part] += line
     return cases

@@ -83,6 +83,10 @@ pub fn of(code: &str) -> Reason {
             "more rows than the purpose's max_rows",
             "ask for fewer, or raise max_rows",
         ),
+        "too_many_queries" => (
+            "more queries on one day than the purpose's max_queries_per_day",
+            "ask tomorrow, or raise max_queries_per_day",
+        ),
         "not_understood" => (
             "the statement could not be read, or given no meaning",
             "write it otherwise",

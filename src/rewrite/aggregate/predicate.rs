@@ -3,14 +3,14 @@
 
 use pg_query::protobuf as pb;
 
-use crate::catalog::{Column, Oid, TypeKind, lists};
+use crate::catalog::{Oid, TypeKind, lists};
 use crate::rewrite::plan::Refused;
 use crate::sql::grammar::Tree;
 use crate::sql::parsed::{constant_text, string_of};
 use crate::sql::resolve::QualifiedKind;
 
-use super::Reading;
 use super::from::From;
+use super::{Reading, sublink};
 
 /// `pg_type.dat`
 const BOOL: Oid = 16;
@@ -49,8 +49,9 @@ const UNITS: [&str; 8] = [
 ];
 
 /// What is compared.
-enum Operand<'a> {
-    Column(&'a Column),
+enum Operand {
+    /// Its type, where it is known.
+    Column(Option<Oid>),
     /// Read while planning: takes the other side's type.
     Constant,
     /// The clock, perhaps moved: a date or timestamp.
@@ -67,7 +68,7 @@ pub(super) fn row_condition(reading: &Reading<'_, '_>, from: &From<'_>, node: &p
         Tree::AConst(_) | Tree::ParamRef(_) => Ok(()),
         Tree::TypeCast(_) if is_constant(reading, node) => Ok(()),
         Tree::ColumnRef(reference) => match from.column(reading, reference)? {
-            Some(found) if found.column.type_oid == BOOL => Ok(()),
+            Some(found) if found.type_oid == Some(BOOL) => Ok(()),
             _ => Err(may_fail(reading, Some(reference.location))),
         },
         Tree::BooleanTest(test) => match test.arg.as_deref() {
@@ -76,11 +77,12 @@ pub(super) fn row_condition(reading: &Reading<'_, '_>, from: &From<'_>, node: &p
         },
         Tree::NullTest(test) => operand(reading, from, test.arg.as_deref()).map(|_| ()),
         Tree::AExpr(e) => comparison(reading, from, e),
+        Tree::SubLink(link) => sublink::condition(reading, from, link),
         _ => Err(may_fail(reading, None)),
     }
 }
 
-fn may_fail(reading: &Reading<'_, '_>, at: Option<i32>) -> Refused {
+pub(super) fn may_fail(reading: &Reading<'_, '_>, at: Option<i32>) -> Refused {
     reading.refuse(
         "its conditions on rows may only compare columns with constants, parameters, the time and each other",
         at,
@@ -130,8 +132,8 @@ fn is_parameter(right: &[&pb::Node]) -> bool {
 }
 
 /// A constant pattern without an escape cannot fail.
-fn like(reading: &Reading<'_, '_>, left: &Operand<'_>, e: &pb::AExpr) -> Result<(), Refused> {
-    let text = matches!(left, Operand::Column(c) if TEXTS.contains(&c.type_oid));
+fn like(reading: &Reading<'_, '_>, left: &Operand, e: &pb::AExpr) -> Result<(), Refused> {
+    let text = matches!(left, Operand::Column(Some(t)) if TEXTS.contains(t));
     let pattern = e.rexpr.as_deref().and_then(constant_text);
     match pattern {
         Some(pattern) if text && !pattern.contains('\\') => Ok(()),
@@ -139,7 +141,7 @@ fn like(reading: &Reading<'_, '_>, left: &Operand<'_>, e: &pb::AExpr) -> Result<
     }
 }
 
-fn operand<'a>(reading: &Reading<'_, '_>, from: &From<'a>, node: Option<&pb::Node>) -> Result<Operand<'a>, Refused> {
+fn operand(reading: &Reading<'_, '_>, from: &From<'_>, node: Option<&pb::Node>) -> Result<Operand, Refused> {
     let Some(node) = node else {
         return Err(may_fail(reading, None));
     };
@@ -151,9 +153,10 @@ fn operand<'a>(reading: &Reading<'_, '_>, from: &From<'a>, node: Option<&pb::Nod
     }
     match Tree::of(node) {
         Ok(Tree::ColumnRef(reference)) => match from.column(reading, reference)? {
-            Some(found) => Ok(Operand::Column(found.column)),
+            Some(found) => Ok(Operand::Column(found.type_oid)),
             None => Err(may_fail(reading, Some(reference.location))),
         },
+        Ok(Tree::SubLink(link)) => sublink::value(reading, from, link).map(|()| Operand::Constant),
         _ => Err(may_fail(reading, None)),
     }
 }
@@ -217,9 +220,17 @@ fn is_clock_call(reading: &Reading<'_, '_>, call: &pb::FuncCall) -> bool {
     match (super::output::builtin_name(reading, call), call.args.as_slice()) {
         (Some("now" | "statement_timestamp" | "transaction_timestamp"), []) => plain,
         (Some("date_trunc"), [unit, clock]) => {
-            plain && constant_text(unit).is_some_and(|unit| is_unit(&unit)) && is_clock(reading, clock)
+            plain && unit_text(unit).is_some_and(|unit| is_unit(&unit)) && is_clock(reading, clock)
         }
         _ => false,
+    }
+}
+
+/// The text of a constant, which views cast to text.
+pub(super) fn unit_text(node: &pb::Node) -> Option<String> {
+    match Tree::of(node) {
+        Ok(Tree::TypeCast(cast)) => constant_text(cast.arg.as_deref()?),
+        _ => constant_text(node),
     }
 }
 
@@ -260,20 +271,22 @@ fn is_short_interval(text: &str) -> bool {
 }
 
 /// Whether an operator cannot fail between these.
-fn total(reading: &Reading<'_, '_>, operator: &str, left: &Operand<'_>, right: &Operand<'_>) -> bool {
+fn total(reading: &Reading<'_, '_>, operator: &str, left: &Operand, right: &Operand) -> bool {
     match (left, right) {
-        (Operand::Column(a), Operand::Column(b)) => comparable(reading, operator, a, b),
+        (Operand::Column(a), Operand::Column(b)) => comparable(reading, operator, *a, *b),
         (Operand::Column(a), Operand::Constant) | (Operand::Constant, Operand::Column(a)) => {
-            comparable(reading, operator, a, a)
+            comparable(reading, operator, *a, *a)
         }
-        (Operand::Column(a), Operand::Clock) | (Operand::Clock, Operand::Column(a)) => TIMES.contains(&a.type_oid),
+        (Operand::Column(a), Operand::Clock) | (Operand::Clock, Operand::Column(a)) => {
+            a.is_some_and(|a| TIMES.contains(&a))
+        }
         (Operand::Constant | Operand::Clock, Operand::Constant | Operand::Clock) => true,
     }
 }
 
 /// Whether an operator cannot fail between the values of two columns.
-pub(super) fn comparable(reading: &Reading<'_, '_>, operator: &str, a: &Column, b: &Column) -> bool {
-    let type_of = |c: &Column| reading.planner.env.catalog.type_by_oid(c.type_oid);
+pub(super) fn comparable(reading: &Reading<'_, '_>, operator: &str, a: Option<Oid>, b: Option<Oid>) -> bool {
+    let type_of = |oid: Option<Oid>| reading.planner.env.catalog.type_by_oid(oid?);
     let (Some(left), Some(right)) = (type_of(a), type_of(b)) else {
         return false;
     };

@@ -132,6 +132,7 @@ fn inherit(doc: &PurposeDoc, parent: &PurposeDoc) -> PurposeDoc {
         explain: doc.explain.or(parent.explain),
         ddl: doc.ddl.or(parent.ddl),
         max_rows: doc.max_rows.or(parent.max_rows),
+        max_queries_per_day: doc.max_queries_per_day.or(parent.max_queries_per_day),
         expires: doc.expires.or(parent.expires),
     }
 }
@@ -157,6 +158,7 @@ fn purpose(key: &Sp<String>, doc: &PurposeDoc) -> Purpose {
         explain: doc.explain.unwrap_or(false),
         ddl: doc.ddl.unwrap_or(false),
         max_rows: doc.max_rows,
+        max_queries_per_day: doc.max_queries_per_day,
         expires: doc.expires,
         place: key.place(),
     }

@@ -29,6 +29,8 @@ pub(super) fn purpose(key: &Sp<String>, node: &Node, findings: &mut Diagnostics)
         explain: get("explain").and_then(|n| boolean(n, "explain", findings)),
         ddl: get("ddl").and_then(|n| boolean(n, "ddl", findings)),
         max_rows: get("max_rows").and_then(|n| number(n, "max_rows", 1, i64::MAX.unsigned_abs() - 1, findings)),
+        max_queries_per_day: get("max_queries_per_day")
+            .and_then(|n| number(n, "max_queries_per_day", 1, i64::MAX.unsigned_abs() - 1, findings)),
         expires: get("expires").and_then(|n| date(n, "expires", findings)),
     })
 }

@@ -164,6 +164,11 @@ pub(in super::super) static PURPOSE: Mapping = Mapping {
             whole(1, i64::MAX as u64 - 1),
             "A result ends with an error past so many rows",
         ),
+        key(
+            "max_queries_per_day",
+            whole(1, i64::MAX as u64 - 1),
+            "So many queries of protected tables may a role run on one day (UTC)",
+        ),
         key("expires", Shape::Day, "The first day on which nobody can act for it"),
     ],
 };

@@ -15,7 +15,8 @@ fn run(script: &str) -> String {
         | Followed::Subject
         | Followed::Actor
         | Followed::StatementSubject
-        | Followed::ClientEncoding => Setting::text("", Source::Startup),
+        | Followed::ClientEncoding
+        | Followed::Messages => Setting::text("", Source::Startup),
     });
     let mut shown = Vec::new();
     for step in script.split_inclusive(['|', ';']) {
