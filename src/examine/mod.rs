@@ -175,6 +175,7 @@ impl Examination<'_> {
             catalog: self.context.catalog,
             search_path: self.context.search_path,
             allowed,
+            bare: self.context.policy.protects_nothing(),
             parameters: self.parameters,
         }
     }

@@ -400,6 +400,8 @@ pub struct Env<'a> {
     pub search_path: &'a SearchPath,
     /// Whether the rules allow a function that is not built in.
     pub allowed: &'a dyn Fn(&Function) -> bool,
+    /// Whether the rules protect nothing in the database.
+    pub bare: bool,
     /// The types that the Parse message gives its parameters; 0 where it gives none.
     pub parameters: &'a [Oid],
 }
