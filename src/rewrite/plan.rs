@@ -14,7 +14,7 @@ use crate::sql::resolve::{
 use super::edit::{EditKind, Edits, Fragment, FragmentCheck};
 use super::places::{Misplaced, Places};
 use super::released::{Decided, Gap, Release, release};
-use super::{quote, rows, write};
+use super::{printer, quote, rows, write};
 
 /// A refusal found while planning.
 #[derive(Debug)]
@@ -107,6 +107,22 @@ impl<'p> Planner<'_, 'p> {
                 QualifiedKind::Type => EditKind::QualifyType { location, schema },
             };
             planned.edits.push(location..location, text, kind);
+        }
+        for printer in &resolved.printers {
+            let (opening, closing) = places.call(printer.location, printer.parts)?;
+            let (before, after) = printer::texts(printer, self.env.catalog);
+            let location = printer.location;
+            let close = (after.clone(), EditKind::PrinterClose { location });
+            planned.edits.push(
+                opening,
+                before.clone(),
+                EditKind::PrinterOpen {
+                    location,
+                    before,
+                    after,
+                },
+            );
+            planned.edits.push(closing, close.0, close.1);
         }
         self.references(resolved, &places, &through, &mut planned)?;
         self.grouped(resolved, &places, &through, &mut planned)?;

@@ -80,7 +80,7 @@ fn stricter_child<'c>(
             .relations
             .iter()
             .map(|r| &**r)
-            .filter(|r| !seen.contains(&r.oid) && r.parents.iter().any(|p| seen.contains(p)))
+            .filter(|r| r.kind != RelationKind::Sequence && !seen.contains(&r.oid) && r.parents.iter().any(|p| seen.contains(p)))
             .collect();
         if next.is_empty() {
             return None;
@@ -159,6 +159,9 @@ pub fn release<'p>(
         }
         return unclassified(relation, policy, purpose);
     };
+    if relation.kind == RelationKind::Sequence && entry != relation.name {
+        return sequence(relation, &entry, policy, purpose);
+    }
     let columns: Vec<&str> = relation.columns.iter().map(|c| c.name.as_str()).collect();
     match policy.decide(admission, &entry, &columns) {
         None => unclassified(relation, policy, purpose),
@@ -179,6 +182,34 @@ pub fn release<'p>(
             }
         }
     }
+}
+
+/// The numbers of a table's own sequence tell of its rows: of a protected one it is as it was when it was made.
+fn sequence<'p>(relation: &Relation, owner: &QualifiedName, policy: &'p Policy, purpose: String) -> Release<'p> {
+    if !policy.is_protected(owner) {
+        return Release::AsIs(None);
+    }
+    Release::Through(Box::new(Decided {
+        decision: None,
+        purpose,
+        policy,
+        forms: relation.columns.iter().map(|_| Form::Hidden).collect(),
+        empty: false,
+    }))
+}
+
+/// A column of a sequence that has not moved yet.
+fn unmoved(column: &Column, relation: &Relation, catalog: &Catalog) -> (String, ColumnShape) {
+    let value = match column.name.as_str() {
+        "last_value" => format!(
+            "(SELECT s.seqstart FROM pg_catalog.pg_sequence s WHERE s.seqrelid OPERATOR(pg_catalog.=) {}::pg_catalog.oid)",
+            relation.oid
+        ),
+        "log_cnt" => "0::pg_catalog.int8".to_owned(),
+        "is_called" => "false::pg_catalog.bool".to_owned(),
+        _ => return (null_expression(column, catalog), ColumnShape::Null), // a newer server's
+    };
+    (value, ColumnShape::Expression)
 }
 
 fn system<'p>(
@@ -325,6 +356,9 @@ impl Decided<'_> {
         let Some(column) = relation.columns.get(index) else {
             return Err("a column is unknown".into());
         };
+        if relation.kind == RelationKind::Sequence && self.decision.is_none() && !self.empty {
+            return Ok(unmoved(column, relation, env.catalog));
+        }
         let own = format!("{alias}.{}", quote::ident(&column.name));
         let null = || (null_expression(column, env.catalog), ColumnShape::Null);
         let (value, shape) = match self.form(index) {
