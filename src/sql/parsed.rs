@@ -368,7 +368,8 @@ fn variable_set(set: &pb::VariableSetStmt) -> Told {
         },
         Ok(pb::VariableSetKind::VarSetDefault) => call(ConfigValue::Default),
         Ok(pb::VariableSetKind::VarSetMulti) => match name.as_str() {
-            "transaction" | "session characteristics" => (Command::SetCharacteristics, None),
+            // A snapshot that another session of the database exported shows nothing that its transactions do not.
+            "transaction" | "session characteristics" | "transaction snapshot" => (Command::SetCharacteristics, None),
             _ => refused(format!("SET {} is not served", name.to_ascii_uppercase())),
         },
         Ok(pb::VariableSetKind::VarReset) => (Command::Reset(name), None),
