@@ -4,7 +4,7 @@
 use pg_query::protobuf as pb;
 
 use crate::catalog::lists::{self, FunctionStatus, Unless};
-use crate::catalog::{Function, FunctionResult, Oid, Operator, QualifiedName, Relation, TypeKind};
+use crate::catalog::{Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, TypeKind};
 use crate::policy::Code;
 use crate::sql::parsed::string_of;
 
@@ -103,7 +103,9 @@ impl Resolver<'_> {
             }
         };
         if let TypeKind::Composite(relation) = found.kind
-            && catalog.relation_by_oid(relation).is_some()
+            && let Some(relation) = catalog.relation_by_oid(relation)
+            && relation.kind != RelationKind::CompositeType
+            && !self.env.bare
         {
             let message = format!("the row type of {} cannot be used here", found.name);
             return Err(Problem::refuse(Code::FunctionNotAllowed, message, position).hint(
