@@ -13,7 +13,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use functions::{FunctionStatus, Special, function, function_in, special};
+pub use functions::{FunctionStatus, Special, Unless, function, function_in, special};
 pub use operators::{operator_allowed, operator_total, trusted_extension};
 pub use relations::{CatalogForm, CatalogRelation, catalog_refusal, catalog_relation};
 pub use settings::{may_set, may_show};

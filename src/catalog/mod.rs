@@ -96,7 +96,8 @@ pub struct Relation {
     pub kind: RelationKind,
     /// In order of `attnum`.
     pub columns: Vec<Column>,
-    /// `pg_inherits`: direct parents (partitioned table or inheritance parent).
+    /// `pg_inherits`: direct parents (partitioned table or inheritance parent); of a sequence, the table whose
+    /// column owns it.
     pub parents: Vec<Oid>,
     /// `pg_get_viewdef(oid)` under an empty search_path: fully qualified, without trailing `;`.
     pub definition: Option<String>,

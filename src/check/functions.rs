@@ -36,7 +36,9 @@ fn is_trigger(function: &Function) -> bool {
     matches!(function.result, FunctionResult::Type(oid) if TRIGGERS.contains(&oid))
 }
 
+/// PostgreSQL leaves its own schema out when it prints one.
 fn spelt(signature: &str) -> String {
+    let signature = signature.strip_prefix("pg_catalog.").unwrap_or(signature);
     signature.chars().filter(|c| *c != ' ').collect()
 }
 

@@ -54,6 +54,7 @@ impl Known<'_, '_> {
             search_path: &search_path,
             allowed: &|_| true,
             parameters: &[],
+            bare: false,
         };
         bind(sql, relation, &relation.name.name, env).map(drop)
     }

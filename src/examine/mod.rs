@@ -175,6 +175,7 @@ impl Examination<'_> {
             catalog: self.context.catalog,
             search_path: self.context.search_path,
             allowed,
+            bare: self.context.policy.protects_nothing(),
             parameters: self.parameters,
         }
     }
@@ -417,7 +418,9 @@ impl Examination<'_> {
     }
 }
 
-/// Signatures are compared without spaces: `f(integer, text)` is `f(integer,text)`.
-fn same_signature(a: &str, b: &str) -> bool {
-    a.chars().filter(|c| *c != ' ').eq(b.chars().filter(|c| *c != ' '))
+/// Signatures are compared without spaces: `f(integer, text)` is `f(integer,text)`. PostgreSQL leaves its own
+/// schema out when it prints one.
+fn same_signature(rules: &str, printed: &str) -> bool {
+    let rules = rules.strip_prefix("pg_catalog.").unwrap_or(rules);
+    rules.chars().filter(|c| *c != ' ').eq(printed.chars().filter(|c| *c != ' '))
 }

@@ -8,7 +8,7 @@ use crate::catalog::QualifiedName;
 use super::model::within;
 use super::{
     Admission, Category, ColumnRule, DataSubject, Disclosure, Mode, Policy, Purpose, ReleaseForm, ReleaseTarget, Role,
-    Sensitivity, TableRule,
+    Sensitivity, TableRule, UnclassifiedForm,
 };
 
 /// The person that a row or a value is about: a key column of the table at hand, and its root.
@@ -151,6 +151,22 @@ impl Policy {
                 || self.names_a_column_of(table)
                 || self.has_population_rule(rule)
         })
+    }
+
+    /// Whether a column is shown as it is to whoever may act at all: its category is not restricted, and no
+    /// release entry names it.
+    pub fn is_plain_column(&self, table: &QualifiedName, column: &str) -> bool {
+        let rule = self.tables.get(table);
+        let rule = rule.and_then(|rule| rule.columns.get(column).or(rule.all_columns.as_ref()));
+        rule.is_some_and(|rule| !self.is_restricted_category(&rule.category)) && !self.names_a_column_of(table)
+    }
+
+    /// Whether the rules protect nothing in the database, so that what tells of rows (sizes, estimates, texts of
+    /// definitions) tells of nothing that is not released. The same for all roles and purposes.
+    pub fn protects_nothing(&self) -> bool {
+        let unclassified = self.unclassified.table == UnclassifiedForm::Raw;
+        let columns = self.tables.is_empty() || self.unclassified.column == UnclassifiedForm::Raw;
+        unclassified && columns && !self.tables.keys().any(|table| self.is_protected(table))
     }
 
     fn is_restricted_category(&self, key: &str) -> bool {

@@ -202,6 +202,20 @@ pub enum EditKind {
         /// Which value.
         place: CheckPlace,
     },
+    /// A call becomes an expression over its first argument: the text before that.
+    PrinterOpen {
+        /// `FuncCall.location`
+        location: usize,
+        /// That text.
+        before: String,
+        /// The text behind the argument.
+        after: String,
+    },
+    /// The text behind it.
+    PrinterClose {
+        /// `FuncCall.location`
+        location: usize,
+    },
     /// A prepared statement's name of ours.
     PreparedName {
         /// The name.

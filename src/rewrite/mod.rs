@@ -9,6 +9,7 @@ pub mod mask;
 pub mod obligation;
 pub mod places;
 pub mod plan;
+mod printer;
 pub mod query_span;
 pub mod quote;
 pub mod released;

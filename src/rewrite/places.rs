@@ -129,6 +129,32 @@ impl<'t> Places<'t> {
         })
     }
 
+    /// A call of a function of `parts` parts: the bytes before its first argument, and those behind it.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn call(&self, location: usize, parts: usize) -> Result<(Range<usize>, Range<usize>), Misplaced> {
+        let (_, opened) = self.dotted(location, parts)?;
+        if !self.is(opened, TokenKind::LeftParen) {
+            return Err(Misplaced);
+        }
+        let first = self.token(opened + 1).ok_or(Misplaced)?;
+        let mut depth = 0_usize;
+        let mut behind = None;
+        for token in self.tokens.iter().skip(opened + 1) {
+            match token.kind {
+                TokenKind::RightParen if depth == 0 => {
+                    return Ok((location..first.start, behind.unwrap_or(token.start)..token.end));
+                }
+                TokenKind::LeftParen | TokenKind::LeftBracket => depth += 1,
+                TokenKind::RightParen | TokenKind::RightBracket => depth = depth.checked_sub(1).ok_or(Misplaced)?,
+                TokenKind::Comma if depth == 0 && behind.is_none() => behind = Some(token.start),
+                _ => {} // any other token belongs to an argument
+            }
+        }
+        Err(Misplaced)
+    }
+
     /// The column list in parentheses behind `end`, if there is one: its range.
     ///
     /// # Errors

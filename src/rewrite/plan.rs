@@ -1,19 +1,20 @@
 //! The plan of one statement: each relation's release, and the edits that bring it about.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
+use crate::catalog::lists::{self, CatalogForm};
 use crate::catalog::{Oid, Relation, RelationKind};
 use crate::policy::{Admission, Code, Denial, Policy, Verb};
 use crate::sql::lexer::Token;
 use crate::sql::resolve::{
-    Conjunct, Env, LongReference, QualifiedKind, RelationUse, Resolved, Use, ViewUse, is_system,
+    BaseColumn, Conjunct, Env, LongReference, QualifiedKind, RelationUse, Resolved, Use, ViewUse, is_system,
 };
 
 use super::edit::{EditKind, Edits, Fragment, FragmentCheck};
 use super::places::{Misplaced, Places};
 use super::released::{Decided, Gap, Release, release};
-use super::{aggregate, quote, rows, write};
+use super::{aggregate, printer, quote, rows, write};
 
 /// A refusal found while planning.
 #[derive(Debug)]
@@ -118,6 +119,22 @@ impl<'p> Planner<'_, 'p> {
             };
             planned.edits.push(location..location, text, kind);
         }
+        for printer in &resolved.printers {
+            let (opening, closing) = places.call(printer.location, printer.parts)?;
+            let (before, after) = printer::texts(printer, self.env.catalog);
+            let location = printer.location;
+            let close = (after.clone(), EditKind::PrinterClose { location });
+            planned.edits.push(
+                opening,
+                before.clone(),
+                EditKind::PrinterOpen {
+                    location,
+                    before,
+                    after,
+                },
+            );
+            planned.edits.push(closing, close.0, close.1);
+        }
         self.references(resolved, &places, &through, &mut planned)?;
         self.grouped(resolved, &places, &through, &mut planned)?;
         write::plan(self, resolved, &places, span, &mut planned)?;
@@ -211,12 +228,7 @@ impl<'p> Planner<'_, 'p> {
         if used.sampled {
             return Err(no_sample(relation, used));
         }
-        if let Some((_, column, at)) = resolved.system_columns.iter().find(|(oid, ..)| *oid == used.oid)
-            && !is_system(relation)
-        {
-            let message = format!("system column {column} of {} cannot be used", relation.name);
-            return Err(Refused::new(Code::StatementNotAllowed, message, Some(*at)).hint("use the table's key"));
-        }
+        let system = self.system_columns(used.oid, relation, resolved)?;
         let conjuncts: Vec<(Conjunct, String)> = used
             .conjuncts
             .iter()
@@ -226,7 +238,7 @@ impl<'p> Planner<'_, 'p> {
         let misfit = |why| Refused::new(Code::NotUnderstood, why, Some(used.location));
         let only = used.only || used.usage == Use::CopyOut;
         let fragment = decided
-            .fragment(relation, only, fence, &conjuncts, &resolved.touched, self.env)
+            .fragment(relation, only, fence, &conjuncts, &resolved.touched, &system, self.env)
             .map_err(misfit)?;
         if used.usage == Use::CopyOut {
             self.copy_query(used, relation, fragment, resolved, places, planned)?;
@@ -234,6 +246,30 @@ impl<'p> Planner<'_, 'p> {
             self.sub_select(used, fragment, places, planned)?;
         }
         Ok(true)
+    }
+
+    /// System columns that the released relation must have besides its own: of a catalog, those that its list
+    /// shows, where nobody asks for all columns.
+    fn system_columns<'r>(
+        &self,
+        oid: Oid,
+        relation: &Relation,
+        resolved: &'r Resolved,
+    ) -> Result<BTreeSet<&'r str>, Refused> {
+        let listed = lists::catalog_relation(&relation.name.schema, &relation.name.name);
+        let by_name = |column: &&BaseColumn| column.relation != oid || resolved.named.contains(*column);
+        let all_by_name = resolved.touched.iter().all(|column| by_name(&column));
+        let mut names = BTreeSet::new();
+        for (_, name, at) in resolved.system_columns.iter().filter(|(of, ..)| *of == oid) {
+            let shown = is_system(relation) && listed.is_some_and(|l| l.form(name) == CatalogForm::Raw);
+            if !shown || !all_by_name {
+                let message = format!("system column {name} of {} cannot be used", relation.name);
+                let refused = Refused::new(Code::StatementNotAllowed, message, Some(*at));
+                return Err(refused.hint(if shown { "name each column" } else { "use the table's key" }));
+            }
+            names.insert(name.as_str());
+        }
+        Ok(names)
     }
 
     fn parts(used: &RelationUse) -> usize {

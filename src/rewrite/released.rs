@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::lists::{self, CatalogForm};
-use crate::catalog::{Catalog, Column, QualifiedName, Relation};
+use crate::catalog::{Catalog, Column, QualifiedName, Relation, RelationKind};
 use crate::policy::{Admission, Code, Denial, Form, Mask, Policy, RowFilter, TableDecision, UnclassifiedForm};
 use crate::sql::resolve::{BaseColumn, Conjunct, Env, is_system};
 
@@ -80,7 +80,7 @@ fn stricter_child<'c>(
             .relations
             .iter()
             .map(|r| &**r)
-            .filter(|r| !seen.contains(&r.oid) && r.parents.iter().any(|p| seen.contains(p)))
+            .filter(|r| r.kind != RelationKind::Sequence && !seen.contains(&r.oid) && r.parents.iter().any(|p| seen.contains(p)))
             .collect();
         if next.is_empty() {
             return None;
@@ -135,7 +135,7 @@ pub fn release<'p>(
     only: bool,
 ) -> Release<'p> {
     if is_system(relation) {
-        return system(relation, policy, touched);
+        return system(relation, policy, catalog, touched);
     }
     let Some(admission) = admission else {
         let message = "no purpose is declared".to_owned();
@@ -159,6 +159,9 @@ pub fn release<'p>(
         }
         return unclassified(relation, policy, purpose);
     };
+    if relation.kind == RelationKind::Sequence && entry != relation.name {
+        return sequence(relation, &entry, policy, purpose);
+    }
     let columns: Vec<&str> = relation.columns.iter().map(|c| c.name.as_str()).collect();
     match policy.decide(admission, &entry, &columns) {
         None => unclassified(relation, policy, purpose),
@@ -181,7 +184,40 @@ pub fn release<'p>(
     }
 }
 
-fn system<'p>(relation: &Relation, policy: &'p Policy, touched: &BTreeSet<BaseColumn>) -> Release<'p> {
+/// The numbers of a table's own sequence tell of its rows: of a protected one it is as it was when it was made.
+fn sequence<'p>(relation: &Relation, owner: &QualifiedName, policy: &'p Policy, purpose: String) -> Release<'p> {
+    if !policy.is_protected(owner) {
+        return Release::AsIs(None);
+    }
+    Release::Through(Box::new(Decided {
+        decision: None,
+        purpose,
+        policy,
+        forms: relation.columns.iter().map(|_| Form::Hidden).collect(),
+        empty: false,
+    }))
+}
+
+/// A column of a sequence that has not moved yet.
+fn unmoved(column: &Column, relation: &Relation, catalog: &Catalog) -> (String, ColumnShape) {
+    let value = match column.name.as_str() {
+        "last_value" => format!(
+            "(SELECT s.seqstart FROM pg_catalog.pg_sequence s WHERE s.seqrelid OPERATOR(pg_catalog.=) {}::pg_catalog.oid)",
+            relation.oid
+        ),
+        "log_cnt" => "0::pg_catalog.int8".to_owned(),
+        "is_called" => "false::pg_catalog.bool".to_owned(),
+        _ => return (null_expression(column, catalog), ColumnShape::Null), // a newer server's
+    };
+    (value, ColumnShape::Expression)
+}
+
+fn system<'p>(
+    relation: &Relation,
+    policy: &'p Policy,
+    catalog: &Catalog,
+    touched: &BTreeSet<BaseColumn>,
+) -> Release<'p> {
     let refused = |message: String| {
         let denial = Denial {
             code: Code::StatementNotAllowed,
@@ -197,36 +233,62 @@ fn system<'p>(relation: &Relation, policy: &'p Policy, touched: &BTreeSet<BaseCo
             .unwrap_or("it is not on the list of catalogs that may be read");
         return refused(format!("{} cannot be read: {why}", relation.name));
     };
+    let bare = policy.protects_nothing();
+    let form = |c: &Column| match listed.form(&c.name) {
+        CatalogForm::Raw => Form::Raw,
+        CatalogForm::Shielded if bare => Form::Raw,
+        CatalogForm::Shielded if relation.name.name == "pg_class" && c.name == "relpartbound" => {
+            bounds(policy, catalog).map_or(Form::Hidden, |sql| Form::Masked(Mask::Sql(sql)))
+        }
+        CatalogForm::Hidden | CatalogForm::Shielded => Form::Hidden,
+        CatalogForm::Refuse => Form::Refuse,
+    };
     let met = |c: &&Column| {
         touched.contains(&BaseColumn {
             relation: relation.oid,
             column: c.number,
         })
     };
-    if relation
-        .columns
-        .iter()
-        .filter(met)
-        .all(|c| listed.form(&c.name) == CatalogForm::Raw)
-    {
+    let empty = listed.is_empty();
+    if !empty && relation.columns.iter().filter(met).all(|c| form(c) == Form::Raw) {
         return Release::AsIs(None);
     }
-    let forms = relation
-        .columns
-        .iter()
-        .map(|c| match listed.form(&c.name) {
-            CatalogForm::Raw => Form::Raw,
-            CatalogForm::Hidden => Form::Hidden,
-            CatalogForm::Refuse => Form::Refuse,
-        })
-        .collect();
+    let forms = relation.columns.iter().map(form).collect();
     Release::Through(Box::new(Decided {
         decision: None,
         purpose: String::new(),
         policy,
         forms,
-        empty: false,
+        empty,
     }))
+}
+
+/// `pg_class.relpartbound`, of partitions of those tables that are split by columns which are shown as they
+/// are: a bound is a value of such a column.
+fn bounds(policy: &Policy, catalog: &Catalog) -> Option<String> {
+    let split = catalog.relations.iter().filter(|r| r.kind == RelationKind::PartitionedTable);
+    let tests: Vec<String> = split
+        .filter_map(|relation| {
+            let entry = entry_of(relation, policy, catalog);
+            let plain = |column: &&Column| match &entry {
+                Some(entry) => policy.is_plain_column(entry, &column.name),
+                None => policy.unclassified.table == UnclassifiedForm::Raw,
+            };
+            let columns: Vec<String> = relation.columns.iter().filter(plain).map(|c| c.number.to_string()).collect();
+            // An expression has the number 0.
+            (!columns.is_empty()).then(|| {
+                let (oid, columns) = (relation.oid, columns.join(","));
+                format!("p.partrelid = {oid}::oid AND p.partattrs::int2[] <@ '{{{columns}}}'::int2[]")
+            })
+        })
+        .collect();
+    (!tests.is_empty()).then(|| {
+        let tests = tests.join(" OR ");
+        format!(
+            "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_partitioned_table p \
+             ON p.partrelid = i.inhparent WHERE i.inhrelid = pg_class.oid AND ({tests})) THEN {{}} END"
+        )
+    })
 }
 
 fn unclassified<'p>(relation: &Relation, policy: &'p Policy, purpose: String) -> Release<'p> {
@@ -294,6 +356,9 @@ impl Decided<'_> {
         let Some(column) = relation.columns.get(index) else {
             return Err("a column is unknown".into());
         };
+        if relation.kind == RelationKind::Sequence && self.decision.is_none() && !self.empty {
+            return Ok(unmoved(column, relation, env.catalog));
+        }
         let own = format!("{alias}.{}", quote::ident(&column.name));
         let null = || (null_expression(column, env.catalog), ColumnShape::Null);
         let (value, shape) = match self.form(index) {
@@ -432,6 +497,7 @@ impl Decided<'_> {
         fence: bool,
         conjuncts: &[(Conjunct, String)],
         touched: &BTreeSet<BaseColumn>,
+        system: &BTreeSet<&str>,
         env: Env<'_>,
     ) -> Result<Fragment, String> {
         let alias = quote::ident(&relation.name.name);
@@ -454,6 +520,10 @@ impl Decided<'_> {
                 }
             });
             columns.push((column.name.clone(), shape));
+        }
+        for name in system {
+            list.push(format!("{alias}.{}", quote::ident(name)));
+            columns.push(((*name).to_owned(), ColumnShape::Raw));
         }
         let decision = self.decision.as_ref();
         if let Some((expression, key)) =

@@ -18,12 +18,17 @@ pub struct About<'a> {
     pub text: Option<&'a Text>,
     /// The statement.
     pub planned: Option<&'a Planned>,
+    /// The rules protect nothing in the database: errors have nothing to hide.
+    pub bare: bool,
     /// Names that the client sent outside of SQL: user, database, statement, portal.
     pub names: [Option<&'a str>; 2],
 }
 
 /// The fields of an error, rebuilt.
 pub fn rebuild(fields: &ErrorFields, about: About<'_>) -> ErrorFields {
+    if about.bare {
+        return as_said(fields, about);
+    }
     let names: Vec<&str> = about.names.into_iter().flatten().collect();
     let known = Known {
         statement: about.text.map_or("", |t| t.sql.text()),
@@ -31,13 +36,7 @@ pub fn rebuild(fields: &ErrorFields, about: About<'_>) -> ErrorFields {
         protected: about.planned.and_then(Planned::statement).is_some_and(|s| s.protected),
     };
     let told = rebuild_known(&ServerError::from_fields(fields.iter()), &known);
-    let position = match (told.position, about.planned, about.text) {
-        (Some(position), Some(planned), Some(text)) => {
-            let outgoing = byte_offset(planned.outgoing(), position);
-            Some(text.position(planned.plan.positions.to_source(outgoing)).to_string())
-        }
-        (Some(_) | None, _, _) => None,
-    };
+    let position = in_source(told.position, about);
     let rebuilt = told
         .fields()
         .into_iter()
@@ -49,6 +48,27 @@ pub fn rebuild(fields: &ErrorFields, about: About<'_>) -> ErrorFields {
     SOURCE.into_iter().fold(rebuilt, |all, code| {
         all.with_some(code, fields.get(code).filter(|text| is_of_the_source(text)))
     })
+}
+
+/// A position of the text that went out, in the client's own.
+fn in_source(position: Option<usize>, about: About<'_>) -> Option<String> {
+    match (position, about.planned, about.text) {
+        (Some(position), Some(planned), Some(text)) => {
+            let outgoing = byte_offset(planned.outgoing(), position);
+            Some(text.position(planned.plan.positions.to_source(outgoing)).to_string())
+        }
+        (Some(_) | None, _, _) => None,
+    }
+}
+
+/// An error as the server said it, but for its position.
+fn as_said(fields: &ErrorFields, about: About<'_>) -> ErrorFields {
+    let position = fields.get(b'P').and_then(|position| position.parse().ok());
+    fields
+        .iter()
+        .filter(|(code, _)| *code != b'P')
+        .fold(ErrorFields::default(), |all, (code, text)| all.with(code, text))
+        .with_some(b'P', in_source(position, about))
 }
 
 /// File, line and function of PostgreSQL's source that an error comes from: drivers know a cached plan that must be made
@@ -78,7 +98,7 @@ pub fn check_failed(fields: &ErrorFields, contact: Option<&str>) -> Option<Error
 /// The fields of a notice, rebuilt; none where it may be a function's own words.
 pub fn rebuild_notice(fields: &ErrorFields, about: About<'_>) -> Option<ErrorFields> {
     const UNKNOWN: &str = "successful completion"; // the generic text of SQLSTATE 00000
-    let known = matches!(fields.severity(), "WARNING" | "NOTICE");
+    let known = about.bare || matches!(fields.severity(), "WARNING" | "NOTICE");
     known
         .then(|| rebuild(fields, about))
         .filter(|told| told.get(b'M') != Some(UNKNOWN))

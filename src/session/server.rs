@@ -356,8 +356,15 @@ impl Session {
             self.skip_to_sync(TOO_MANY_SQLSTATE);
             return Ok(());
         }
+        let bare = self.rules.policy.protects_nothing();
         let told = match self.responses.front() {
-            None => errors::rebuild(&fields, About::default()),
+            None => errors::rebuild(
+                &fields,
+                About {
+                    bare,
+                    ..About::default()
+                },
+            ),
             Some(sent) => match sent.instead.take() {
                 // The failure that was meant. Any other, as of an aborted transaction, speaks for itself,
                 // unless PostgreSQL would not have come so far.
@@ -366,7 +373,10 @@ impl Session {
                     *instead
                 }
                 Some(_) | None => errors::check_failed(&fields, self.rules.policy.contact.as_deref())
-                    .unwrap_or_else(|| errors::rebuild(&fields, sent.about())),
+                    .unwrap_or_else(|| {
+                        let about = About { bare, ..sent.about() };
+                        errors::rebuild(&fields, about)
+                    }),
             },
         };
         let told = self.in_encoding(told);
@@ -477,6 +487,8 @@ impl Session {
             return Ok(());
         }
         let about = self.responses.front().map(|sent| sent.about()).unwrap_or_default();
+        let bare = self.rules.policy.protects_nothing();
+        let about = About { bare, ..about };
         if let Some(told) = errors::rebuild_notice(&fields, about) {
             let told = self.in_encoding(told);
             encode::notice(&mut self.client.sender.buffer, &told);
@@ -533,6 +545,7 @@ impl Sent {
             | What::Subject(_) => None,
         };
         About {
+            bare: false,
             text,
             planned,
             names: [name, None],

@@ -342,7 +342,7 @@ grammar! {
         AlterStatsStmt CreateFunctionStmt AlterFunctionStmt RenameStmt AlterObjectDependsStmt AlterObjectSchemaStmt AlterOwnerStmt
         AlterOperatorStmt AlterTypeStmt RuleStmt CompositeTypeStmt CreateEnumStmt CreateRangeStmt
         AlterEnumStmt ViewStmt ReindexStmt CreateCastStmt RefreshMatViewStmt
-        ClusterStmt VacuumStmt
+        ClusterStmt VacuumStmt CreatedbStmt DropdbStmt
     }
     refused {
         WindowFuncRunCondition TableFunc Var Param Aggref WindowFunc SubscriptingRef FuncExpr OpExpr DistinctExpr NullIfExpr
@@ -360,8 +360,8 @@ grammar! {
         DropUserMappingStmt ImportForeignSchemaStmt CreateAmStmt CreateEventTrigStmt AlterEventTrigStmt
         CreatePlangStmt AlterRoleSetStmt CreateOpClassStmt CreateOpClassItem CreateOpFamilyStmt
         AlterOpFamilyStmt SecLabelStmt StatsElem FunctionParameter DoStmt InlineCodeBlock CallStmt
-        CallContext LoadStmt CreatedbStmt AlterDatabaseStmt
-        AlterDatabaseRefreshCollStmt AlterDatabaseSetStmt DropdbStmt AlterSystemStmt
+        CallContext LoadStmt AlterDatabaseStmt
+        AlterDatabaseRefreshCollStmt AlterDatabaseSetStmt AlterSystemStmt
         VacuumRelation CheckPointStmt CreateConversionStmt CreateTransformStmt
         DropOwnedStmt ReassignOwnedStmt AlterTsdictionaryStmt AlterTsconfigurationStmt PublicationTable
         PublicationObjSpec CreatePublicationStmt AlterPublicationStmt CreateSubscriptionStmt

@@ -207,10 +207,27 @@ fn refused(why: impl Into<String>) -> Told {
 /// What a statement does to the session, and why it is refused if it always is.
 fn command_of(node: &pb::Node) -> Told {
     match Kind::of(node) {
-        Kind::Ddl(_) => (Command::Ddl, None),
+        Kind::Ddl(_) => match &node.node {
+            Some(NodeEnum::CreatedbStmt(create)) if copies_database(create) => {
+                refused("CREATE DATABASE with a template of one's own copies what it holds to where other rules may be")
+            }
+            _ => (Command::Ddl, None), // what it does is not looked at: its purpose says that it may
+        },
         Kind::Refused(name) => refused(format!("{} is not served", statement_name(name))),
         Kind::Understood(tree) => command_of_tree(tree),
     }
+}
+
+/// A copy of a database other than those that PostgreSQL brings.
+fn copies_database(create: &pb::CreatedbStmt) -> bool {
+    create.options.iter().any(|option| match &option.node {
+        Some(NodeEnum::DefElem(option)) if option.defname == "template" => {
+            let name = option.arg.as_deref().and_then(string_of);
+            !matches!(name, Some("template0" | "template1"))
+        }
+        Some(NodeEnum::DefElem(_)) => false,
+        Some(_) | None => true, // nothing else stands here
+    })
 }
 
 fn command_of_tree(tree: Tree<'_>) -> Told {
@@ -390,7 +407,8 @@ fn variable_set(set: &pb::VariableSetStmt) -> Told {
         },
         Ok(pb::VariableSetKind::VarSetDefault) => call(ConfigValue::Default),
         Ok(pb::VariableSetKind::VarSetMulti) => match name.as_str() {
-            "transaction" | "session characteristics" => (Command::SetCharacteristics, None),
+            // A snapshot that another session of the database exported shows nothing that its transactions do not.
+            "transaction" | "session characteristics" | "transaction snapshot" => (Command::SetCharacteristics, None),
             _ => refused(format!("SET {} is not served", name.to_ascii_uppercase())),
         },
         Ok(pb::VariableSetKind::VarReset) => (Command::Reset(name), None),

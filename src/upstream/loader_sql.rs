@@ -76,8 +76,17 @@ pub(super) const QUERIES: &[&str] = &[
         " AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f,S,c}'::pg_catalog.\"char\"[])",
         " ORDER BY a.attrelid, a.attnum",
     ),
-    // 4: inheritance
-    "SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i ORDER BY i.inhrelid, i.inhseqno",
+    // 4: inheritance; of a sequence, the table whose column owns it
+    concat!(
+        "SELECT i.inhrelid, i.inhparent, i.inhseqno FROM pg_catalog.pg_inherits i",
+        " UNION ALL SELECT d.objid, d.refobjid, 0 FROM pg_catalog.pg_depend d",
+        " JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.objid",
+        " WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid",
+        " AND d.refclassid OPERATOR(pg_catalog.=) d.classid AND d.refobjsubid OPERATOR(pg_catalog.>) 0",
+        " AND d.deptype OPERATOR(pg_catalog.=) ANY ('{a,i}'::pg_catalog.\"char\"[])",
+        " AND c.relkind OPERATOR(pg_catalog.=) 'S'::pg_catalog.\"char\"",
+        " ORDER BY 1, 3",
+    ),
     // 5: primary keys, unique indexes, exclusion constraints
     concat!(
         "SELECT i.indrelid, i.indkey, i.indnkeyatts, i.indisprimary, c.relname,",

@@ -7,6 +7,7 @@ use crate::rewrite::edit::{EditKind, Edits};
 use crate::sql::grammar::{Edit as _, Editor, Tree, TreeMut};
 use crate::sql::parsed::{MarkEmpty, raw_parse};
 
+use super::outermost::around;
 use super::{Difference, Result, differs};
 
 /// Makes all edits; each must find its place. (Where the grammar repeats a sub-tree, as in
@@ -220,6 +221,21 @@ impl Editor for Applier<'_> {
         let new = match &mut node.node {
             Some(NodeEnum::RangeVar(range)) => self.range_var(range),
             Some(NodeEnum::ColumnRef(reference)) => self.column_ref(reference),
+            Some(NodeEnum::FuncCall(call)) => {
+                let at = call.location;
+                let edit = self.take(|k| matches!(k, EditKind::PrinterOpen { location, .. } if same(*location, at)));
+                let closed = |k: &EditKind| matches!(k, EditKind::PrinterClose { location } if same(*location, at));
+                if let Some(EditKind::PrinterOpen { before, after, .. }) = edit {
+                    let first = call.args.first_mut().map(std::mem::take);
+                    let shown = self.take(closed).map(|_| around(before, after, first.unwrap_or_default()));
+                    let shown = shown.unwrap_or_else(|| differs("a call's edits do not belong together"));
+                    if let Some(shown) = self.keep(shown) {
+                        *node = shown;
+                    }
+                }
+                // What was written as the argument has edits of its own.
+                return true;
+            }
             Some(NodeEnum::VariableShowStmt(_)) => match self.take(|k| matches!(k, EditKind::Show { .. })) {
                 Some(EditKind::Show { select: text }) => self.keep(select(text)).and_then(|n| n.node),
                 _ => None,

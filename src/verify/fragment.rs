@@ -8,6 +8,7 @@ use crate::catalog::QualifiedName;
 use crate::rewrite::edit::{ColumnShape, Edits, Fragment, FragmentCheck, SUBJECT_COLUMN};
 use crate::sql::grammar::Tree;
 use crate::sql::parsed::{parse, string_of};
+use crate::sql::relations;
 
 use super::apply::select;
 use super::{Result, differs, equal_after_edits};
@@ -93,6 +94,41 @@ fn column(target: &pb::Node, table: &str, name: &str, shape: ColumnShape) -> Res
     } else {
         differs(format!("column {name} is not released as decided"))
     }
+}
+
+/// What stands in place of a call that prints a definition: it reads the names and types of columns and nothing
+/// else, and prints a view only where a condition says so.
+pub(super) fn printer(before: &str, after: &str) -> Result<()> {
+    let node = select(&format!("SELECT {before}NULL{after}"))?;
+    for named in relations::named(&node)? {
+        if named.parts != ["", "pg_catalog", "pg_attribute"] {
+            return differs("what stands for a definition reads another relation");
+        }
+    }
+    prints(Tree::of(&node)?, false)
+}
+
+fn prints(tree: Tree<'_>, conditional: bool) -> Result<()> {
+    if let Tree::FuncCall(call) = tree {
+        let name: Vec<&str> = call.funcname.iter().filter_map(string_of).collect();
+        let fits = match name.as_slice() {
+            ["pg_catalog", "format" | "format_type" | "string_agg"] => true,
+            ["pg_catalog", "pg_get_viewdef"] => conditional,
+            _ => false,
+        };
+        if !fits {
+            return differs("what stands for a definition calls another function");
+        }
+    }
+    let conditional = conditional || matches!(tree, Tree::CaseWhen(_));
+    let mut found = Ok(());
+    tree.each_child(&mut |child| {
+        if found.is_ok() {
+            found = prints(child, conditional);
+        }
+        Ok(())
+    })?;
+    found
 }
 
 fn view(text: &str, source: &str, plan: &Edits, fenced: bool) -> Result<()> {

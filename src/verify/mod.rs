@@ -170,6 +170,9 @@ fn equal_after_edits(source: &pb::Node, edits: &Edits, mut out: pb::Node) -> Res
         if let EditKind::Relation { fragment, .. } | EditKind::CopyQuery { fragment, .. } = &edit.kind {
             fragment::check(fragment)?;
         }
+        if let EditKind::PrinterOpen { before, after, .. } = &edit.kind {
+            fragment::printer(before, after)?;
+        }
     }
     let mut expected = source.clone();
     apply::edits(&mut expected, edits)?;

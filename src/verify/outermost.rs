@@ -169,8 +169,7 @@ impl Applier<'_> {
         let Some(EditKind::CheckOpen { before, after, .. }) = edit else {
             return;
         };
-        let text = format!("SELECT {before}\"{HERE}\"{after}");
-        let checked = expression(&text).and_then(|whole| put(whole, std::mem::take(value), is_column_here));
+        let checked = around(before, after, std::mem::take(value));
         if let Some(checked) = self.keep(checked) {
             *value = checked;
         }
@@ -181,6 +180,12 @@ impl Applier<'_> {
             self.keep(differs::<()>("a check's edits do not belong together"));
         }
     }
+}
+
+/// A generated expression with the client's own in its place.
+pub(super) fn around(before: &str, after: &str, own: pb::Node) -> Result<pb::Node> {
+    let whole = expression(&format!("SELECT {before}\"{HERE}\"{after}"))?;
+    put(whole, own, is_column_here)
 }
 
 /// The only output of a generated SELECT.

@@ -17,8 +17,12 @@
 \d care.interactions
 -- case: d-view | db: care | role: support_app | must-see: answered_by | same-as-direct
 \d care.conversations
--- case: d-plus-view | db: care | role: support_app | fails | must-see: pg_get_viewdef is not allowed
+-- case: d-plus-view | db: care | role: support_app | must-see: JOIN care.customers | same-as-direct
 \d+ care.conversations
+-- case: df-plus | db: care | role: support_app | must-see: euros | must-not-see: 100\.0
+\df+ care.*
+-- case: sf | db: care | role: support_app | fails | must-see: pg_get_functiondef is not allowed
+\sf care.euros
 -- case: dt | db: care | role: quality | must-see: care *\| customers | same-as-direct
 \dt care.*
 -- case: dt-none | db: care | role: quality | must-see: Did not find any relations | same-as-direct

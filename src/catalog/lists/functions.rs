@@ -21,9 +21,22 @@ pub enum FunctionStatus {
     Denied {
         /// Why.
         reason: &'static str,
+        /// Where it may be called all the same.
+        unless: Unless,
     },
     /// On no list: denied.
     Unknown,
+}
+
+/// Where a denied function may be called all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unless {
+    /// Nowhere, however the rules read.
+    Never,
+    /// Where the rules name it.
+    Named,
+    /// There, and where the rules protect nothing in the database.
+    Bare,
 }
 
 /// Functions that are denied here, and that the core may serve under conditions of its own.
@@ -58,7 +71,7 @@ impl Counts {
 #[derive(Debug, Default)]
 pub(super) struct Functions {
     allowed: HashMap<&'static str, Counts>,
-    denied: HashMap<&'static str, Vec<(Counts, &'static str)>>,
+    denied: HashMap<&'static str, Vec<(Counts, &'static str, Unless)>>,
     #[cfg_attr(not(test), allow(dead_code))]
     pub faults: Faults,
 }
@@ -78,8 +91,13 @@ impl Functions {
             }
         }
         for line in lines(denied, &mut read.faults) {
+            let (unless, reason) = match line.kind_and_reason() {
+                Some(("unless named", reason)) => (Unless::Named, reason),
+                Some(("unless bare", reason)) => (Unless::Bare, reason),
+                Some(_) | None => (Unless::Never, line.heading),
+            };
             for entry in line.text.split_whitespace() {
-                if let Err(fault) = read.deny(entry, line.heading) {
+                if let Err(fault) = read.deny(entry, reason, unless) {
                     read.faults.add(line.number, &fault);
                 }
             }
@@ -103,7 +121,7 @@ impl Functions {
     }
 
     /// `name` or `name/1,2`.
-    fn deny(&mut self, entry: &'static str, reason: &'static str) -> Result<(), String> {
+    fn deny(&mut self, entry: &'static str, reason: &'static str, unless: Unless) -> Result<(), String> {
         let (name, counts) = match entry.split_once('/') {
             Some((name, counts)) => (name, parse_counts(counts)),
             None => (entry, parse_counts("*")),
@@ -112,12 +130,12 @@ impl Functions {
         if self.overlaps(name, &counts) {
             return Err(format!("{entry} is listed twice"));
         }
-        self.denied.entry(name).or_default().push((counts, reason));
+        self.denied.entry(name).or_default().push((counts, reason, unless));
         Ok(())
     }
 
     fn overlaps(&self, name: &str, counts: &Counts) -> bool {
-        let denied = self.denied.get(name).into_iter().flatten().map(|(known, _)| known);
+        let denied = self.denied.get(name).into_iter().flatten().map(|(known, ..)| known);
         let mut known = denied.chain(self.allowed.get(name));
         known.any(|known| known.any || counts.any || counts.listed.iter().any(|(n, _)| known.find(*n).is_some()))
     }
@@ -125,9 +143,12 @@ impl Functions {
     /// The lists' word on a call.
     fn status(&self, name: &str, args: usize, variadic_call: bool) -> FunctionStatus {
         let denied = self.denied.get(name).into_iter().flatten();
-        for (counts, reason) in denied {
+        for (counts, reason, unless) in denied {
             if counts.find(args).is_some() {
-                return FunctionStatus::Denied { reason };
+                return FunctionStatus::Denied {
+                    reason,
+                    unless: *unless,
+                };
             }
         }
         let Some(counts) = self.allowed.get(name) else {
@@ -166,9 +187,11 @@ pub fn function(name: &str, args: usize, variadic_call: bool) -> FunctionStatus 
     match special(name, args) {
         Some(Special::ReadsSetting) => FunctionStatus::Denied {
             reason: "reads a setting: only one with a constant name that may be shown",
+            unless: Unless::Never,
         },
         Some(Special::ChangesSetting) => FunctionStatus::Denied {
             reason: "changes a setting: only one with a constant name that may be set",
+            unless: Unless::Never,
         },
         None => FUNCTIONS.status(name, args, variadic_call),
     }

@@ -15,6 +15,8 @@ pub enum CatalogForm {
     Raw,
     /// NULL of its type.
     Hidden,
+    /// NULL of its type where the rules protect anything in the database, else as it is.
+    Shielded,
     /// A statement that names it is refused; `*` leaves it hidden.
     Refuse,
 }
@@ -23,6 +25,7 @@ pub enum CatalogForm {
 #[derive(Debug, Default)]
 pub struct CatalogRelation {
     columns: HashMap<&'static str, CatalogForm>,
+    empty: bool,
 }
 
 impl CatalogRelation {
@@ -32,6 +35,11 @@ impl CatalogRelation {
         let every = RELATIONS.every.get(column);
         let form = self.columns.get(column).or(every);
         form.copied().unwrap_or(CatalogForm::Refuse)
+    }
+
+    /// It has no rows, whatever the server's has.
+    pub const fn is_empty(&self) -> bool {
+        self.empty
     }
 
     /// No listed column is hidden or refused. A newer server may have columns that are not listed:
@@ -69,6 +77,11 @@ impl Relations {
             match line.kind_and_reason() {
                 Some(("raw", _)) => read.add_columns(line, CatalogForm::Raw),
                 Some(("hidden", _)) => read.add_columns(line, CatalogForm::Hidden),
+                Some(("shielded", _)) => read.add_columns(line, CatalogForm::Shielded),
+                Some(("empty", _)) => {
+                    read.add_columns(line, CatalogForm::Hidden);
+                    read.mark_empty(line);
+                }
                 Some(("refuse column", _)) => read.add_columns(line, CatalogForm::Refuse),
                 Some(("refuse", reason)) => read.add_refused(line, reason),
                 Some(_) | None => read.faults.add(line.number, "unknown kind of block"),
@@ -97,6 +110,14 @@ impl Relations {
                     columns.insert(column, earlier);
                 }
             }
+        }
+    }
+
+    /// Of a line of columns, the relation.
+    fn mark_empty(&mut self, line: Line) {
+        let relation = line.text.split_whitespace().next().and_then(|name| self.by_name.get_mut(name));
+        if let Some(relation) = relation {
+            relation.empty = true;
         }
     }
 

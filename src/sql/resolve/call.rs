@@ -15,7 +15,10 @@ use super::{Problem, Resolver, Result};
 
 impl Resolver<'_> {
     pub(super) fn call(&mut self, call: &pb::FuncCall, place: Place<'_>) -> Result<Value> {
-        let callee = self.check_call(call, place)?;
+        let callee = match self.printer(call) {
+            Some(callee) => callee,
+            None => self.check_call(call, place)?,
+        };
         let aggregate = call.over.is_none() && self.is_aggregate(call);
         let before = if aggregate { self.met.clone() } else { Met::new() };
         let mut all = self.expr_list(&call.args, place)?;

@@ -15,6 +15,7 @@ mod group;
 mod merge;
 mod names;
 mod parameter;
+mod printer;
 mod query;
 mod scope;
 mod total;
@@ -164,6 +165,28 @@ pub struct GroupAddition {
     pub columns: Vec<(String, String)>,
 }
 
+/// A call that prints the text of a definition, to be replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Printer {
+    /// `FuncCall.location`
+    pub location: usize,
+    /// How many dotted parts its name has in the text.
+    pub parts: usize,
+    /// What it prints.
+    pub kind: PrinterKind,
+    /// The second argument, where there is one.
+    pub pretty: Option<bool>,
+}
+
+/// What a function prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrinterKind {
+    /// A view's query.
+    View,
+    /// A rule, a function's body, a partition's bound.
+    Other,
+}
+
 /// A name of a function or type to print with its schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Qualification {
@@ -275,6 +298,8 @@ pub struct Resolved {
     pub group_additions: Vec<GroupAddition>,
     /// Names to qualify.
     pub qualifications: Vec<Qualification>,
+    /// Calls that print definitions.
+    pub printers: Vec<Printer>,
     /// Names of operators without a schema: the search_path says what they mean.
     pub operators: BTreeSet<String>,
     /// System columns used: relation, name, byte offset.
@@ -400,6 +425,8 @@ pub struct Env<'a> {
     pub search_path: &'a SearchPath,
     /// Whether the rules allow a function that is not built in.
     pub allowed: &'a dyn Fn(&Function) -> bool,
+    /// Whether the rules protect nothing in the database.
+    pub bare: bool,
     /// The types that the Parse message gives its parameters; 0 where it gives none.
     pub parameters: &'a [Oid],
 }

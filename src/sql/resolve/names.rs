@@ -3,8 +3,8 @@
 
 use pg_query::protobuf as pb;
 
-use crate::catalog::lists::{self, FunctionStatus};
-use crate::catalog::{Function, FunctionResult, Oid, Operator, QualifiedName, Relation, TypeKind};
+use crate::catalog::lists::{self, FunctionStatus, Unless};
+use crate::catalog::{Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, TypeKind};
 use crate::policy::Code;
 use crate::sql::parsed::string_of;
 
@@ -103,7 +103,9 @@ impl Resolver<'_> {
             }
         };
         if let TypeKind::Composite(relation) = found.kind
-            && catalog.relation_by_oid(relation).is_some()
+            && let Some(relation) = catalog.relation_by_oid(relation)
+            && relation.kind != RelationKind::CompositeType
+            && !self.env.bare
         {
             let message = format!("the row type of {} cannot be used here", found.name);
             return Err(Problem::refuse(Code::FunctionNotAllowed, message, position).hint(
@@ -192,7 +194,7 @@ impl Resolver<'_> {
                     format!("function {name} with {arguments} arguments does not exist"),
                     position,
                 )),
-                FunctionStatus::Denied { reason } => Err(denied(name, reason, position)),
+                FunctionStatus::Denied { reason, .. } => Err(denied(name, reason, position)),
             };
         }
         if !others.is_empty() && (builtin.is_empty() || others.iter().all(|f| self.may_call(f))) {
@@ -221,22 +223,36 @@ impl Resolver<'_> {
     }
 
     fn builtin_callee(&self, name: &str, arguments: usize, variadic: bool, position: Option<usize>) -> Result<Callee> {
-        match lists::function(name, arguments, variadic) {
+        let named = self.env.catalog.functions_named(name);
+        let found: Vec<&Function> = named
+            .filter(|f| f.name.schema == "pg_catalog" && takes(f, arguments))
+            .collect();
+        let (reason, unless) = match lists::function(name, arguments, variadic) {
             FunctionStatus::Allowed { total } => {
-                let found: Vec<&Function> = self
-                    .env
-                    .catalog
-                    .functions_named(name)
-                    .filter(|f| f.name.schema == "pg_catalog" && takes(f, arguments))
-                    .collect();
-                Ok(Callee {
-                    result: self.common_result(&found),
-                    total,
-                })
+                let result = self.common_result(&found);
+                return Ok(Callee { result, total });
             }
-            FunctionStatus::Denied { reason } => Err(denied(name, reason, position)),
-            FunctionStatus::Unknown => Err(denied(name, "it is not on the list of harmless functions", position)),
+            FunctionStatus::Denied { reason, unless } => (reason, unless),
+            FunctionStatus::Unknown => ("it is not on the list of harmless functions", Unless::Never),
+        };
+        let refused = found.iter().find(|f| !self.may_call(f));
+        let served = match unless {
+            Unless::Never => false,
+            Unless::Named => !found.is_empty() && refused.is_none(),
+            Unless::Bare => !found.is_empty() && (refused.is_none() || self.env.bare),
+        };
+        if served {
+            let result = self.common_result(&found);
+            return Ok(Callee { result, total: false });
         }
+        let problem = denied(name, reason, position);
+        Err(match (unless, refused) {
+            (Unless::Named | Unless::Bare, Some(f)) => {
+                let signature = &f.signature;
+                problem.hint(format!("the rules may allow it: functions: {{allow: [\"pg_catalog.{signature}\"]}}"))
+            }
+            (Unless::Never, _) | (_, None) => problem,
+        })
     }
 
     fn allowed_callee(

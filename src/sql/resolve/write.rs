@@ -437,17 +437,16 @@ impl Resolver<'_> {
                     self.assign(&item, column.number, Sources::new(), false);
                 }
             }
+            // COPY's WHERE sees only the rows that come in: nothing stored flows out of the columns it names.
+            let incoming = |c: &crate::catalog::Column| OutputColumn {
+                name: c.name.clone(),
+                sources: Sources::new(),
+                type_oid: Some(c.type_oid),
+            };
+            let columns = relation.columns.iter().map(incoming).collect();
             let mut scope = Scope::default();
-            scope.items.push(item);
-            // COPY's WHERE sees only the rows that come in, but names columns of the target.
-            if copy.where_clause.is_some() {
-                return Err(Problem::refuse(
-                    Code::NotUnderstood,
-                    "COPY FROM with WHERE is not served",
-                    None,
-                ));
-            }
-            return Ok(());
+            scope.items.push(Item::new(&range.relname, columns));
+            return self.where_clause(copy.where_clause.as_deref(), &scope);
         }
         let relation = self.relation(range)?;
         if matches!(relation.kind, RelationKind::View) {

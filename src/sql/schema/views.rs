@@ -90,6 +90,7 @@ impl Builder {
             // Whether a function may be called is asked where the view is used.
             allowed: &|_| true,
             parameters: &[],
+            bare: false,
         };
         let resolved = resolve(statement, env).map_err(|p| p.message)?;
         let mut inserts: Vec<(usize, String)> = Vec::new();
