@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use common::Cluster;
-use pgpurpose::audit::{Journal, JournalConfig};
+use pgpurpose::audit::{Journal, JournalConfig, SubjectKey};
 use pgpurpose::session::{Options, Phase, Plans, Rules, Shared};
 use pgpurpose::upstream::catalogs::Catalogs;
 use pgpurpose::upstream::{Server, Target};
@@ -75,7 +75,8 @@ async fn world() -> World {
         },
         rules: ArcSwap::from_pointee(rules(1, RULES)),
         journal: Journal::open(JournalConfig::new(&audit)).unwrap(),
-        subject_key: vec![1; 32],
+        subject_key: SubjectKey::new(&[1; 32]),
+        nobody_key: vec![1; 32],
         catalogs: Catalogs::default(),
         plans: Plans::default(),
         secrets: Box::new(|_, _| Vec::new()),

@@ -109,14 +109,18 @@ pub(super) fn rotated(path: &Path) -> io::Result<Vec<Rotated>> {
     Ok(found)
 }
 
-/// The given files, and those that were rotated away from each.
+/// The given files, and those that were rotated away from each. Of a file that was rotated away and not yet
+/// followed by another (a kill between the two leaves it so) only those are there.
 ///
 /// # Errors
 /// A folder cannot be read; the error names the file.
 pub fn with_rotated(files: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
-    let mut all: Vec<PathBuf> = files.to_vec();
+    let mut all = Vec::new();
     for path in files {
         let rotated = rotated(path).map_err(|error| named(path, &error))?;
+        if rotated.is_empty() || path.exists() {
+            all.push(path.clone());
+        }
         all.extend(rotated.into_iter().map(|file| file.path));
     }
     all.sort();
@@ -124,12 +128,15 @@ pub fn with_rotated(files: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// Opens a file to read its text, compressed or not.
+/// Opens a file to read its text, compressed or not, and if it was compressed since somebody looked.
 ///
 /// # Errors
 /// Those of the system.
 pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    let file = File::open(path)?;
+    let file = File::open(path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => File::open(compressed_name(path)).map_err(|_| error),
+        _ => Err(error),
+    })?;
     if file.metadata()?.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }

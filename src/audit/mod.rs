@@ -19,6 +19,7 @@ mod desk;
 mod event;
 mod feed;
 mod files;
+pub mod follow;
 mod journal;
 mod moment;
 pub mod needles;
@@ -38,11 +39,11 @@ use crate::verify::Verified;
 pub use canonical::is_unprintable;
 pub use event::{
     BreakGlassPhase, CellChange, DeclaredVia, Event, PolicyStamp, Recovery, SessionFacts, SqlState, StatementEvent,
-    SubjectHash, SubjectKey, known_tag, timestamp,
+    SubjectHash, SubjectKey, known_tag,
 };
 pub use feed::WrittenRecord;
 pub use journal::{Durability, Journal, JournalConfig};
-pub use moment::moment as moment_at;
+pub use moment::{moment as moment_at, timestamp};
 pub use queue::{AuditUnavailable, Ticket};
 pub use trace::TraceParent;
 

@@ -156,7 +156,7 @@ pub fn query(files: &[PathBuf], filter: &Filter, sink: &mut dyn Sink) -> io::Res
 }
 
 /// The file that follows begins before the time asked for: so this one ends before it.
-fn ends_before(following: Option<&PathBuf>, filter: &Filter) -> bool {
+pub(super) fn ends_before(following: Option<&PathBuf>, filter: &Filter) -> bool {
     let (Some(following), Some(since)) = (following, filter.since.as_deref()) else {
         return false;
     };
@@ -199,6 +199,8 @@ pub struct Search {
     waiting: VecDeque<Waiting>,
     /// How many have left `waiting` at its front.
     passed: usize,
+    /// How many had come when [`Search::settle`] was called last.
+    settled: usize,
     /// From the id of a statement that waits to its number, counted from the first that ever waited.
     places: HashMap<String, usize>,
 }
@@ -217,6 +219,7 @@ impl Search {
             filter: filter.clone(),
             waiting: VecDeque::new(),
             passed: 0,
+            settled: 0,
             places: HashMap::new(),
         }
     }
@@ -271,6 +274,17 @@ impl Search {
             waiting.found.completion = Some(completion);
             waiting.ready = true;
         }
+    }
+
+    /// No more lines come for now: gives away what has waited since this was said before.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub(super) fn settle(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
+        let come = self.passed + self.waiting.len();
+        self.release(come.saturating_sub(self.settled), sink)?;
+        self.settled = come;
+        Ok(())
     }
 
     /// Gives away what is ready, in order, and what is more than may wait.

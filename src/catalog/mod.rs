@@ -281,12 +281,16 @@ impl Catalog {
             index.operators_by_name.entry(o.name.name.clone()).or_default().push(i);
         }
         index.names.extend(self.schemas.iter().cloned());
-        for relation in &self.relations {
+        // What a session named for itself alone is its client's words.
+        let lasts = |name: &QualifiedName| self.temp_schema.as_ref() != Some(&name.schema);
+        for relation in self.relations.iter().filter(|r| lasts(&r.name)) {
             index.names.insert(relation.name.name.clone());
             index.names.extend(relation.columns.iter().map(|c| c.name.clone()));
         }
-        index.names.extend(self.types.iter().map(|t| t.name.name.clone()));
-        index.names.extend(self.functions.iter().map(|f| f.name.name.clone()));
+        let types = self.types.iter().map(|t| &t.name);
+        let functions = self.functions.iter().map(|f| &f.name);
+        let named = types.chain(functions).filter(|name| lasts(name));
+        index.names.extend(named.map(|name| name.name.clone()));
         self.index = index;
         self
     }
@@ -339,7 +343,7 @@ impl Catalog {
         found.iter().filter_map(|&i| self.operators.get(i))
     }
 
-    /// Whether something in the catalog has that name.
+    /// Whether something in the catalog that others see as well has that name.
     pub fn knows(&self, name: &str) -> bool {
         self.index.names.contains(name)
     }

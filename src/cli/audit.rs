@@ -1,5 +1,6 @@
 //! `pgpurpose audit`: whether the audit holds, and what is in it.
 
+mod filters;
 mod key;
 mod query;
 mod report;

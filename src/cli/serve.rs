@@ -1,6 +1,6 @@
 //! `pgpurpose serve`: the proxy.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -132,7 +132,9 @@ fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("PGPURPOSE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let ours = tracing_subscriber::filter::filter_fn(|event| event.target().starts_with("pgpurpose"));
-    let printed = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let printed = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let subscriber = tracing_subscriber::registry().with(filter).with(ours).with(printed);
     // Only a second call in one process fails, and then the first holds.
     let _ = tracing::subscriber::set_global_default(subscriber);

@@ -1,6 +1,6 @@
 //! What the audit says of a statement, planned or refused, and refusals as values.
 
-use crate::catalog::Relation;
+use crate::catalog::{Relation, lists};
 use crate::pipeline::{Facts, FieldUse, FilterUse, Outcome, PlannedStatement, Position, Refusal};
 use crate::policy::{Code, ColumnDecision, Denial};
 use crate::rewrite::plan::Planned;
@@ -111,7 +111,7 @@ impl Examination<'_> {
 
     /// Of a statement that uses no column.
     pub(super) fn plain_facts(&self) -> Facts {
-        let known = |name: &str| self.context.catalog.knows(name);
+        let known = |name: &str| self.context.catalog.knows(name) || lists::is_word_of_setting(name);
         let statement = normal::normalise(self.text, self.span(), &known);
         let fingerprint = normal::fingerprint(&statement);
         Facts {

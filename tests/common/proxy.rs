@@ -25,9 +25,20 @@ pub struct Proxy {
 impl Proxy {
     /// In front of a URL, with more flags.
     pub fn start(name: &str, upstream: &str, flags: &[&str]) -> Self {
+        Self::start_with(name, RULES, upstream, flags)
+    }
+
+    /// The folder of the proxy of that name.
+    pub fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("pgpurpose-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("rules.yaml"), RULES).unwrap();
+        folder
+    }
+
+    /// With other rules.
+    pub fn start_with(name: &str, rules: &str, upstream: &str, flags: &[&str]) -> Self {
+        let folder = Self::folder(name);
+        std::fs::write(folder.join("rules.yaml"), rules).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_pgpurpose"))
             .args(["serve", "--listen", "127.0.0.1:0", "--upstream", upstream])
             .arg("--rules")
@@ -51,6 +62,11 @@ impl Proxy {
             port: port.expect("it listens"),
             folder,
         }
+    }
+
+    /// A file of its own: `rules.yaml`, `audit.jsonl`.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
     }
 
     /// Sends a signal by its name.

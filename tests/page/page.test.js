@@ -144,12 +144,22 @@ const tests = {
   what_changed_in_the_rules: () => visit({}, async (page) => {
     await logIn(page, '/changes?since=2020-01-01');
     assert.equal(await page.locator('h1').innerText(), 'Changes of the rules');
+    const text = await page.locator('#main').innerText();
+    assert.match(text, /revision 2026-11-24 → 2026-11-25/);
+    assert.match(text, /marketing[\s\S]*care\.customers\.email/);
+    await page.locator('.group h2 a').click();
+    await page.waitForURL(/\/events\/[0-9a-f-]{36}/);
+    assert.match(await page.locator('#main').innerText(), /care\.customers\.email/);
   }),
 
   whether_the_log_is_whole: () => visit({}, async (page) => {
     await logIn(page, '/log');
     assert.match(await page.locator('h1').innerText(), /The log is whole/);
-    assert.match(await page.locator('#main').innerText(), /\d+:[0-9a-f]{64}/);
+    const text = await page.locator('#main').innerText();
+    assert.match(text, /\d+:[0-9a-f]{64}/);
+    assert.match(text, /\d+ signed checkpoints, each with a signature that holds/);
+    await page.locator('section', { hasText: 'Signed checkpoints' }).locator('a').first().click();
+    await page.waitForURL(/\/events\/[0-9a-f-]{36}/);
   }),
 
   one_event_s_whole_story: () => visit({}, async (page) => {

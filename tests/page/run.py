@@ -11,8 +11,10 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'support'))
@@ -61,6 +63,20 @@ def send(stack, role, declared, statement):
     stack.psql(stack.proxy, role, 'care', sets + statement + ';\n')
 
 
+def change_rules(stack, rules):
+    """Marketing no longer sees addresses, masked or not: what the page shows as a change."""
+    before = "- {purposes: [marketing], data_categories: [user.name, user.contact.email], as: {mask: {}}}"
+    path = f'{rules}/customer-care.yaml'
+    with open(path, encoding='utf8') as file:
+        text = file.read()
+    assert before in text
+    text = text.replace(before, before.replace('user.name, user.contact.email', 'user.name'))
+    with open(path, 'w', encoding='utf8') as file:
+        file.write(text.replace('revision: "2026-11-24"', 'revision: "2026-11-25"'))
+    stack.proxy_process.send_signal(signal.SIGHUP)
+    assert stack.has_record('"event":"policy_changed"', 0)
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument('--bin', default='target/debug/pgpurpose')
@@ -68,9 +84,19 @@ def main():
     o = a.parse_args()
     playwright()
     score = Score()
-    with Stack(o.bin, more=['--admin', '127.0.0.1:0']) as stack:
+    with tempfile.TemporaryDirectory(prefix='pgpurpose-page-') as folder:
+        rules, key = f'{folder}/rules', f'{folder}/audit.key'
+        shutil.copytree(f'{ROOT}/rules', rules)
+        subprocess.run([o.bin, 'audit', 'key', key], check=True, stdout=subprocess.DEVNULL)
+        pages(o, score, rules, ['--admin', '127.0.0.1:0', '--audit-key', key, '--audit-checkpoint-records', '10'])
+    sys.exit(score.done())
+
+
+def pages(o, score, rules, flags):
+    with Stack(o.bin, rules=rules, more=flags) as stack:
         page = re.search(r'audit page on (http://\S+)/', stack.said).group(1)
         token = re.search(r'audit page token (\S+)', stack.said).group(1)
+        change_rules(stack, rules)
         for step in TRAFFIC:
             send(stack, *step)
         env = {**ENV, 'NODE_PATH': f'{HOME}/node_modules', 'PAGE': page, 'TOKEN': token, 'PROXY_PORT': str(stack.proxy),
@@ -85,7 +111,6 @@ def main():
             score.add(f'page/{case}', verdict == 'ok', why)
         ended = re.search(r'(?m)^end$', text)
         score.add('page/ended', ended and code == 0, text[-600:])
-    sys.exit(score.done())
 
 
 if __name__ == '__main__':

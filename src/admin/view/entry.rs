@@ -256,8 +256,10 @@ pub struct Change {
     pub purpose: String,
     /// For which role; empty: for all that have the purpose.
     pub role: String,
-    /// Which column.
-    pub column: String,
+    /// Which column; of a table its rows or writes; or what else of the rules.
+    pub what: String,
+    /// Somebody sees, or may do, more than before.
+    pub more: bool,
     /// Its form before; empty: it was not there.
     pub before: String,
     /// Its form now; empty: it is not there any more.
@@ -274,10 +276,16 @@ pub fn changes(record: &Record) -> Vec<Change> {
         .flatten();
     let each = list.map(|change| {
         let text = |key| visible(change.get(key).and_then(Value::as_str).unwrap_or_default());
+        let (kind, name) = (text("what"), text("name"));
         Change {
             purpose: text("purpose"),
             role: text("role"),
-            column: text("column"),
+            what: match kind.as_str() {
+                "column" => name,
+                _ if name.is_empty() => kind,
+                _ => format!("{name}: {kind}"),
+            },
+            more: change.get("sees_more").and_then(Value::as_bool) == Some(true),
             before: text("before"),
             after: text("after"),
         }

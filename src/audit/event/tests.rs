@@ -1,7 +1,9 @@
 //! The events' exact JSON, and what hostile texts can do to it.
 
+use super::record::MOST_FIELDS;
 use super::*;
-use crate::pipeline::Position;
+use crate::audit::timestamp;
+use crate::pipeline::{Facts, FieldUse, Position};
 use crate::policy::Place;
 use time::macros::datetime;
 

@@ -1,7 +1,7 @@
 //! Which settings a client may set, in its start-up packet, by SET or by `set_config`, and which it
 //! may read, by SHOW or by `current_setting`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::format::{Faults, Line, lines};
@@ -23,6 +23,8 @@ enum Access {
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     by_name: HashMap<&'static str, Access>,
+    /// The names, and what stands between their dots.
+    words: HashSet<&'static str>,
     #[cfg_attr(not(test), allow(dead_code))]
     pub faults: Faults,
 }
@@ -67,6 +69,7 @@ impl Settings {
         if name.chars().any(|c| c.is_ascii_uppercase()) {
             self.faults.add(line, &format!("{name} is not in lower case"));
         }
+        self.words.extend(name.split('.'));
         if self.by_name.insert(name, access).is_some() {
             self.faults.add(line, &format!("{name} is listed twice"));
         }
@@ -75,6 +78,11 @@ impl Settings {
     fn access(&self, name: &str) -> Option<&Access> {
         self.by_name.get(name.to_ascii_lowercase().as_str())
     }
+}
+
+/// Whether a setting that is listed has this name, or it is a part of one between dots (in lower case).
+pub fn is_word_of_setting(name: &str) -> bool {
+    SETTINGS.words.contains(name)
 }
 
 /// Whether a client may set `name` (in any case) to `value`. `search_path` and the settings of

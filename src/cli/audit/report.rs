@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
-use super::query::moment;
+use super::filters::Span;
 use crate::admin::report::Report;
 use crate::audit::query::{Filter, query};
 use crate::audit::reader;
@@ -19,12 +19,8 @@ pub(super) struct Args {
     /// Audit files, in any order; the full ones that rotation left beside each are read too
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Not before: 2026-11-24, 2026-11-24T06:30:00Z, or 90m, 12h, 30d ago; left out: from the beginning
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    since: Option<String>,
-    /// Before: as for --since
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    until: Option<String>,
+    #[command(flatten)]
+    span: Span,
     /// Only this purpose and those below it
     #[arg(long)]
     purpose: Option<String>,
@@ -75,11 +71,9 @@ fn made(args: &Args) -> Result<(String, u64), String> {
     let rules = args.rules.as_deref().map(rules_files::load).transpose();
     let rules = rules.map_err(|error| error.to_string())?;
     let filter = Filter {
-        since: args.since.clone(),
-        until: args.until.clone(),
         purpose: args.purpose.clone(),
         role: args.role.clone(),
-        ..Filter::default()
+        ..args.span.filter()
     };
     let mut tally = Tally::default();
     let files = reader::with_rotated(&args.files).map_err(|error| error.to_string())?;
@@ -100,7 +94,7 @@ fn json(report: &Report) -> Result<String, String> {
 
 fn period(args: &Args) -> String {
     let day = |time: &str| time.get(..16).unwrap_or(time).replace('T', " ");
-    match (&args.since, &args.until) {
+    match (&args.span.since, &args.span.until) {
         (None, None) => "since the log began".into(),
         (Some(since), None) => format!("since {} UTC", day(since)),
         (None, Some(until)) => format!("before {} UTC", day(until)),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::query::moment;
+use super::filters::{Filters, ended};
 use super::show::{Csv, Json, Show, Text};
 use crate::audit::query::{Filter, Found, Sink, Skipped, query};
 use crate::audit::tally::Tally;
@@ -27,12 +27,8 @@ pub(super) struct Args {
     /// The secret that the proxy was run with
     #[arg(long, env = "PGPURPOSE_SECRET_FILE", value_name = "FILE")]
     secret_file: PathBuf,
-    /// Not before: 2026-11-24, 2026-11-24T06:30:00Z, or 90m, 12h, 7d ago
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    since: Option<String>,
-    /// Before: as for --since
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    until: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text, env = "PGPURPOSE_FORMAT")]
     format: Format,
@@ -64,21 +60,7 @@ const CANNOT_TELL: [&str; 4] = [
 
 pub(super) fn run(args: &Args) -> Exit {
     let mut out = BufWriter::new(io::stdout().lock());
-    let done = print(args, &mut out).and_then(|skipped| out.flush().map(|()| skipped));
-    match done {
-        Ok(0) => Exit::Fine,
-        Ok(skipped) => {
-            output::complain(&format!(
-                "lines that are no audit records: {skipped}; see `pgpurpose audit verify`"
-            ));
-            Exit::Findings
-        }
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
-        Err(error) => {
-            output::complain(&error);
-            Exit::Usage
-        }
-    }
+    ended(print(args, &mut out).and_then(|skipped| out.flush().map(|()| skipped)))
 }
 
 /// Gives how many lines were no records.
@@ -94,9 +76,7 @@ fn print(args: &Args, out: &mut dyn Write) -> io::Result<u64> {
             .iter()
             .map(|s| subject_key.hash(s).to_string())
             .collect(),
-        since: args.since.clone(),
-        until: args.until.clone(),
-        ..Filter::default()
+        ..args.filters.filter()
     };
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     let mut show: Box<dyn Show> = match args.format {

@@ -1,7 +1,6 @@
 //! Questions to a small audit, by arguments as on the command line.
 
 use clap::Parser;
-use time::macros::datetime;
 
 use super::*;
 use crate::audit::chain::{Head, seal};
@@ -155,22 +154,4 @@ fn what_is_no_record_is_counted() {
     std::fs::write(&file.0, bytes).expect("file");
     let line = Line::try_parse_from(["query", &file.0.to_string_lossy()]).expect("arguments");
     assert_eq!(print(&line.args, &mut Vec::new()).expect("prints"), 3);
-}
-
-#[test]
-fn moments() {
-    let now = datetime!(2026-11-24 12:00 UTC);
-    for (text, expected) in [
-        ("2026-11-24", Some(datetime!(2026-11-24 0:00 UTC))),
-        ("2026-11-24T08:00:00+02:00", Some(datetime!(2026-11-24 6:00 UTC))),
-        ("90m", Some(datetime!(2026-11-24 10:30 UTC))),
-        ("12h", Some(datetime!(2026-11-24 0:00 UTC))),
-        ("7d", Some(datetime!(2026-11-17 12:00 UTC))),
-        ("d", None),
-        ("-1d", None),
-        ("4294967295d", None),
-        ("yesterday", None),
-    ] {
-        assert_eq!(moment_at(text, now), expected, "{text}");
-    }
 }
