@@ -112,6 +112,8 @@ def classified(stack, score):
                'GRANT SELECT ON care.swiss TO PUBLIC', check=True)
     relations = stack.psql(stack.upstream, 'postgres', 'care', "SELECT oid::regclass FROM pg_class WHERE relkind IN ('r', 'p', 'v') "
                            "AND relnamespace = 'care'::regnamespace", '-A', '-t').split()
+    # Each reads a protected table, and one has a literal.
+    texts_kept_back = {'care.swiss', 'care.customer_overview', 'care.conversations'}
     for role, purpose in RELEASED:
         name = f'for {purpose}'
         archive = f'{stack.dir}/{role}.dump'
@@ -130,7 +132,7 @@ def classified(stack, score):
         all_restored = answers(stack, stack.upstream, 'postgres', 'seen', queries, '-A', '-t')
         for relation, query in zip(relations, queries):
             released, restored = all_released[query], all_restored[query]
-            if relation == 'care.swiss':
+            if relation in texts_kept_back:
                 score.add(f'a view whose text is not shown has its columns {name}', restored == '' and 'ERROR' not in released, restored)
             else:
                 score.add(f'{relation} {name}', released == restored and 'ERROR' not in released, difference(released, restored))
