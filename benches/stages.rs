@@ -6,7 +6,13 @@
 //! cargo bench --bench stages -- examine         # only those whose names hold that word
 //! ```
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)] // a bench fails loudly
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)] // a bench fails loudly
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -105,7 +111,10 @@ fn large_rules(tables: usize) -> String {
          \x20 - {purposes: [care], data_categories: [user.note], as: {mask: {}}}\ntables:\n",
     );
     for n in 0..tables {
-        let _ = write!(out, "  public.t{n}:\n    data_subject: {{key: id}}\n    collected_for: [care]\n    columns: {{id: user");
+        let _ = write!(
+            out,
+            "  public.t{n}:\n    data_subject: {{key: id}}\n    collected_for: [care]\n    columns: {{id: user"
+        );
         (1..15).for_each(|c| _ = write!(out, ", c{c}: {}", if c == 7 { "user.note" } else { "user" }));
         out.push_str("}\n");
     }
@@ -114,19 +123,28 @@ fn large_rules(tables: usize) -> String {
 
 fn reading(c: &mut Criterion) {
     for (name, text) in STATEMENTS {
-        let tagged = format!("/*purpose='care',traceparent='00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'*/ {text}");
-        c.bench_function(&format!("tags/{name}"), |b| b.iter(|| ClientSql::new(black_box(&tagged)).unwrap()));
-        c.bench_function(&format!("tokens/{name}"), |b| b.iter(|| lexer::significant(black_box(text)).unwrap()));
+        let tagged =
+            format!("/*purpose='care',traceparent='00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'*/ {text}");
+        c.bench_function(&format!("tags/{name}"), |b| {
+            b.iter(|| ClientSql::new(black_box(&tagged)).unwrap())
+        });
+        c.bench_function(&format!("tokens/{name}"), |b| {
+            b.iter(|| lexer::significant(black_box(text)).unwrap())
+        });
         c.bench_function(&format!("shape/{name}"), |b| b.iter(|| Shape::of(black_box(text))));
         let sql = Arc::new(ClientSql::new(text).unwrap());
-        c.bench_function(&format!("parse/{name}"), |b| b.iter(|| pipeline::parse(Arc::clone(&sql)).unwrap()));
+        c.bench_function(&format!("parse/{name}"), |b| {
+            b.iter(|| pipeline::parse(Arc::clone(&sql)).unwrap())
+        });
     }
 }
 
 fn examining(c: &mut Criterion) {
     let world = World::proof();
     for (name, text) in STATEMENTS {
-        c.bench_function(&format!("parse and examine/{name}"), |b| b.iter(|| world.plan("support", black_box(text))));
+        c.bench_function(&format!("parse and examine/{name}"), |b| {
+            b.iter(|| world.plan("support", black_box(text)))
+        });
     }
     let text = "SELECT id, name, born FROM people WHERE id = 4711";
     let (shape, probe) = (Shape::of(text).unwrap(), Shape::of(text).unwrap().probe());
@@ -164,9 +182,12 @@ fn size_of_rules(c: &mut Criterion) {
     for tables in [20, 2_000] {
         let world = World::large(tables);
         let text = "SELECT id, c1, c7 FROM t7 WHERE id = 1";
-        c.bench_function(&format!("parse and examine under rules of so many tables/{tables}"), |b| {
-            b.iter(|| world.plan("support", black_box(text)));
-        });
+        c.bench_function(
+            &format!("parse and examine under rules of so many tables/{tables}"),
+            |b| {
+                b.iter(|| world.plan("support", black_box(text)));
+            },
+        );
         let rules = large_rules(tables);
         let mut group = c.benchmark_group("load rules of so many tables");
         group.sample_size(10);

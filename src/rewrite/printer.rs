@@ -4,8 +4,8 @@
 //! columns and no rows is, so that a dump can be restored. Of rules, functions and bounds there is none. The argument
 //! stays where it was written.
 
-use crate::catalog::{Catalog, Oid, Relation, RelationKind};
 use crate::catalog::QualifiedName;
+use crate::catalog::{Catalog, Oid, Relation, RelationKind};
 use crate::policy::Policy;
 use crate::sql::grammar::{Tree, Unknown};
 use crate::sql::parsed;
@@ -31,7 +31,10 @@ fn view(pretty: Option<bool>, policy: &Policy, catalog: &Catalog) -> String {
         .relations
         .iter()
         .filter(|r| r.kind == RelationKind::View || r.kind == RelationKind::MaterializedView);
-    let shown: Vec<String> = shown.filter(|r| is_bare(r, policy, catalog)).map(|r| r.oid.to_string()).collect();
+    let shown: Vec<String> = shown
+        .filter(|r| is_bare(r, policy, catalog))
+        .map(|r| r.oid.to_string())
+        .collect();
     let shown = shown.join(",");
     let pretty = pretty.map(|pretty| format!(", {pretty}")).unwrap_or_default();
     format!(

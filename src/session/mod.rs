@@ -41,19 +41,19 @@ mod subject;
 mod subjects;
 mod text;
 mod too_many;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::audit::AuditUnavailable;
 use crate::downstream::{self, Client, Opening};
 use crate::tls;
 use crate::upstream::{self, Upstream, UpstreamError};
-use crate::wire::frontend::FrontendKind;
 use crate::wire::{ErrorFields, ProtocolError};
 
 use audit_trail::Trail;
@@ -303,79 +303,6 @@ impl Session {
         }
     }
 
-    /// Waits until one of the sockets, the journal or the process has something new.
-    async fn wait(&mut self) -> Result<(), End> {
-        if self.gone {
-            self.client.sender.discard_held();
-            self.client.sender.buffer.clear();
-        }
-        self.release()?;
-        self.client.give_buffers_back();
-        self.upstream.give_buffers_back();
-        let held = self.client.sender.waits_for();
-        let can_send = self.client.sender.is_worth_sending();
-        let must_write = !self.upstream.sender.is_idle();
-        let may_listen = !self.leaving
-            && self.upstream.sender.pending() < HIGH_WATER
-            && self.client.receiver.buffer.len() < self.wanted();
-        let has_room = self.client.sender.buffer.len() < HIGH_WATER;
-        let is_idle = self.is_at_rest() && self.settings.block() == Block::None;
-        tokio::select! {
-            biased;
-            written = self.client.sender.write_some(), if can_send => {
-                if written.is_err() {
-                    self.gone = true;
-                    self.leave();
-                }
-            }
-            written = self.upstream.sender.write_some(), if must_write => written?,
-            filled = self.upstream.receiver.fill(), if has_room => match filled {
-                Ok(()) => {}
-                Err(UpstreamError::Closed | UpstreamError::Io(_)) if self.leaving => return Err(End::Quiet),
-                Err(error) => return Err(error.into()),
-            },
-            filled = self.client.receiver.fill(), if may_listen => match filled {
-                Ok(true) => {}
-                Ok(false) | Err(_) => self.leave(),
-            },
-            written = journal_has(&self.shared, held), if held.is_some() => {
-                written?;
-                self.client.sender.is_written();
-            }
-            _ = self.phase.changed() => {}
-            () = silence(self.shared.options.idle_timeout), if is_idle => {
-                let message = "terminating connection due to idle-session timeout";
-                return Err(End::Fatal(fatal("57P05", message)));
-            }
-        }
-        self.client.take_buffers();
-        self.upstream.take_buffers();
-        Ok(())
-    }
-
-    /// Lets go what waited for records that are written by now.
-    fn release(&mut self) -> Result<(), End> {
-        while let Some(ticket) = self.client.sender.waits_for()
-            && let Some(outcome) = self.shared.journal.outcome(ticket)
-        {
-            outcome?;
-            self.client.sender.is_written();
-        }
-        Ok(())
-    }
-
-    /// How much of the client's data to have in hand before none more is read: a whole frame.
-    fn wanted(&self) -> usize {
-        match crate::wire::frame::peek(&self.client.receiver.buffer) {
-            _ if !self.tail.is_over() => HIGH_WATER,
-            Ok(Some(header)) if FrontendKind::of(header.tag).is_ok_and(|kind| self.is_streamed(kind, header)) => {
-                HIGH_WATER
-            }
-            Ok(Some(header)) => header.total.max(HIGH_WATER),
-            Ok(None) | Err(_) => HIGH_WATER,
-        }
-    }
-
     /// The client is gone. The server carries out what it was sent, then hangs up.
     fn leave(&mut self) {
         if !self.leaving {
@@ -406,20 +333,5 @@ impl Session {
     fn own_name(&mut self) -> String {
         self.named += 1;
         format!("pgpurpose_{}", self.named)
-    }
-}
-
-/// Ends when nothing has happened for so long; never, if there is no such time.
-async fn silence(longest: Option<Duration>) {
-    match longest {
-        Some(longest) => sleep(longest).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn journal_has(shared: &Shared, ticket: Option<crate::audit::Ticket>) -> Result<(), AuditUnavailable> {
-    match ticket {
-        Some(ticket) => shared.journal.written(ticket).await,
-        None => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ mod client;
 mod files;
 mod server;
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,7 +117,8 @@ impl Reader {
     /// The connection broke.
     pub async fn readable(&self) -> io::Result<()> {
         match self {
-            Self::Plain(socket) => socket.readable().await,
+            // One place to be woken from, where `readable` keeps a list of them.
+            Self::Plain(socket) => poll_fn(|cx| socket.as_ref().poll_read_ready(cx)).await,
             Self::Tls(_) => Ok(()),
         }
     }
