@@ -56,6 +56,94 @@ def prepared_with_parameters_under_two_purposes():
         same(conn.execute(QUERY, (1,), prepare=True).fetchall(), [(MASKED,)])
 
 
+@test
+def prepare_of_sql_is_planned_for_the_purpose_of_each_execute():
+    email = lambda: conn.execute('EXECUTE p (1)').fetchall()
+    with connect('marketing_app', 'marketing') as conn:
+        conn.execute('PREPARE p (int) AS SELECT email FROM care.customers WHERE customer_id = $1')
+        same(email(), [(MASKED,)])
+        conn.execute("BEGIN")
+        conn.execute("SET pgpurpose.purpose = 'marketing.email'")
+        same(email(), [(EMAIL,)])
+        conn.execute("SAVEPOINT s")
+        conn.execute("SET LOCAL pgpurpose.purpose = 'marketing'")
+        same(email(), [(MASKED,)])
+        conn.execute("ROLLBACK TO s")
+        same(email(), [(EMAIL,)])
+        conn.execute("ROLLBACK")
+        same(email(), [(MASKED,)])
+        conn.execute('DEALLOCATE p')
+        conn.execute('PREPARE p AS SELECT 1')
+        same(conn.execute('EXECUTE p').fetchall(), [(1,)])
+
+
+@test
+def a_prepared_transaction_ends_the_purpose_that_was_local_to_it():
+    email = lambda: conn.execute(QUERY, (1,)).fetchone()[0]
+    with connect('marketing_app', 'marketing') as conn, connect('marketing_app', 'marketing') as other:
+        for end, session in (('COMMIT', conn), ('ROLLBACK', other)):
+            conn.execute('BEGIN')
+            conn.execute("SET LOCAL pgpurpose.purpose = 'marketing.email'")
+            same(email(), EMAIL)
+            conn.execute("PREPARE TRANSACTION 'both'")
+            same((email(), conn.info.transaction_status), (MASKED, psycopg.pq.TransactionStatus.IDLE))
+            session.execute(f"{end} PREPARED 'both'")
+            same(email(), MASKED)
+
+
+@test
+def temporary_tables_are_of_their_session_and_transaction():
+    rows = lambda c, table: c.execute(f'SELECT * FROM {table}').fetchall()
+
+    def gone(table, session=None):
+        try:
+            rows(session or conn, table)
+        except errors.UndefinedTable:
+            return
+        raise AssertionError(f'{table} is there')
+    with connect('support_app') as conn, connect('support_app') as other:
+        conn.execute('CREATE TEMP TABLE sums AS SELECT product_id, count(*) AS n FROM care.products GROUP BY 1')
+        same(len(rows(conn, 'sums')) > 0, True)
+        conn.execute('INSERT INTO pg_temp.sums VALUES (%s, 7)', (-1,))
+        same(conn.execute('SELECT n FROM sums WHERE product_id < 0').fetchall(), [(7,)])
+        refused('classification_downgrade', lambda: conn.execute('INSERT INTO sums SELECT customer_id, length(full_name) FROM care.customers'))
+        refused('classification_downgrade', lambda: conn.execute('CREATE TEMP TABLE names AS SELECT full_name FROM care.customers'))
+        conn.execute('BEGIN')
+        conn.execute('CREATE TEMP TABLE one (n int) ON COMMIT DROP')
+        conn.execute('INSERT INTO one VALUES (1)')
+        same(rows(conn, 'one'), [(1,)])
+        conn.execute('COMMIT')
+        gone('one')
+        conn.execute('BEGIN')
+        conn.execute('CREATE TEMP TABLE undone AS SELECT 1 AS n')
+        same(rows(conn, 'undone'), [(1,)])
+        conn.execute('ROLLBACK')
+        gone('undone')
+        # Another session's is another's, and the session's own table stands before that of the schema while it is there.
+        gone('sums', other)
+        conn.execute("SET search_path = care")
+        conn.execute('CREATE TEMP TABLE customers AS SELECT 5 AS customer_id')
+        same(rows(conn, 'customers'), [(5,)])
+        conn.execute('DISCARD TEMP')
+        same(len(conn.execute('SELECT full_name FROM customers LIMIT 2').fetchall()), 2)
+        gone('sums')
+
+
+@test
+def notifications_are_delivered():
+    with connect('support_app') as listens, connect('support_app') as speaks:
+        listens.execute('LISTEN news')
+        speaks.execute('BEGIN')
+        speaks.execute("NOTIFY news, 'undone'")
+        speaks.execute('ROLLBACK')
+        speaks.execute("NOTIFY news, 'plain'")
+        speaks.execute('SELECT pg_notify(%s, %s)', ('news', 'by a parameter'))
+        refused('classification_downgrade', lambda: speaks.execute("SELECT pg_notify('news', full_name) FROM care.customers WHERE customer_id = 1"))
+        got = [(n.channel, n.payload) for n in listens.notifies(timeout=20, stop_after=2)]
+        same(got, [('news', 'plain'), ('news', 'by a parameter')])
+        listens.execute('UNLISTEN *')
+
+
 NAME = 'SELECT full_name FROM care.customers'
 
 

@@ -88,7 +88,7 @@ impl World {
             .unwrap();
         let journal = JournalConfig {
             durability: Durability::System,
-            ..JournalConfig::new(&cluster.folder().join("audit.jsonl"))
+            ..JournalConfig::new(cluster.folder().join("audit.jsonl"))
         };
         let (phase, watched) = watch::channel(Phase::Serving);
         let target: Target = format!("postgres://127.0.0.1:{}", cluster.port()).parse().unwrap();

@@ -71,7 +71,7 @@ class Stack:
             self._postgres('initdb', '-D', f'{data}/d', '-U', 'postgres', '-A', 'trust', '-E', 'UTF8',
                            '--locale=C.UTF-8', '--no-sync')
             options = (f'-p {self.upstream} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} '
-                       '-c fsync=off -c synchronous_commit=off -c timezone=UTC')
+                       '-c fsync=off -c synchronous_commit=off -c timezone=UTC -c max_prepared_transactions=4')
             self._postgres('pg_ctl', '-D', f'{data}/d', '-l', f'{data}/log', '-w', '-o', options, 'start')
             self.psql(self.upstream, 'postgres', 'postgres', 'CREATE DATABASE care', check=True)
             self.load('care', 'customer-care.sql')

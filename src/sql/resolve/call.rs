@@ -38,7 +38,7 @@ impl Resolver<'_> {
             self.out.outflows.extend(all.sources.iter().copied());
         }
         let type_oid = match callee.result {
-            super::names::CallResult::Scalar(oid) => Some(oid),
+            super::names::CallResult::Scalar(oid) => oid,
             super::names::CallResult::Columns(_) | super::names::CallResult::Unknown => None,
         };
         Ok(Value {
@@ -75,7 +75,7 @@ impl Resolver<'_> {
                             self.qualify(location, "pg_catalog", super::QualifiedKind::Function);
                         }
                         Ok(Callee {
-                            result: super::names::CallResult::Scalar(TEXT),
+                            result: super::names::CallResult::Scalar(Some(TEXT)),
                             total: false,
                         })
                     }

@@ -276,7 +276,7 @@ impl Resolver<'_> {
             self.out.partial |= !value.total;
             flows.extend(value.sources.iter().copied());
             let definitions = match pair.items.get(1).map(Tree::of) {
-                Some(Ok(Tree::List(list))) => list.items.as_slice(),
+                Some(Ok(Tree::List(list))) if !list.items.is_empty() => list.items.as_slice(),
                 _ => function.coldeflist.as_slice(),
             };
             if definitions.is_empty() {
@@ -352,7 +352,7 @@ impl Resolver<'_> {
                     self.callee(f)?.result
                 };
                 match result {
-                    CallResult::Scalar(oid) => add(alias.unwrap_or(&name), Some(oid)),
+                    CallResult::Scalar(oid) => add(alias.unwrap_or(&name), oid),
                     CallResult::Columns(list) => list.iter().for_each(|(n, oid)| add(n, Some(*oid))),
                     CallResult::Unknown => {
                         // A scalar of an unknown type, or a record: its first column, and perhaps more.

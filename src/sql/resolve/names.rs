@@ -13,8 +13,8 @@ use super::{Problem, Qualification, QualifiedKind, Resolver, Result};
 /// What a call gives, as far as names and types are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CallResult {
-    /// One column of this type.
-    Scalar(Oid),
+    /// One column, of this type if all candidates give it.
+    Scalar(Option<Oid>),
     /// These columns.
     Columns(Vec<(String, Oid)>),
     /// Cannot be told from the call alone.
@@ -293,15 +293,13 @@ impl Resolver<'_> {
 
     /// What all candidates give alike.
     fn common_result(&self, found: &[&Function]) -> CallResult {
-        let mut results = found.iter().map(|f| self.result_of(f));
-        let Some(first) = results.next() else {
-            return CallResult::Unknown;
-        };
-        if results.all(|r| r == first) {
-            first
-        } else {
-            CallResult::Unknown
-        }
+        let results = found.iter().map(|f| self.result_of(f));
+        let common = results.reduce(|known, other| match (known, other) {
+            (CallResult::Scalar(one), CallResult::Scalar(two)) => CallResult::Scalar(one.filter(|t| two == Some(*t))),
+            (known, other) if known == other => known,
+            (CallResult::Scalar(_) | CallResult::Columns(_) | CallResult::Unknown, _) => CallResult::Unknown,
+        });
+        common.unwrap_or(CallResult::Unknown)
     }
 
     /// What a domain is of: in FROM, one over a row type gives that row's columns.
@@ -325,7 +323,7 @@ impl Resolver<'_> {
                 Some(TypeKind::Pseudo) | None => CallResult::Unknown,
                 Some(
                     TypeKind::Base | TypeKind::Domain(_) | TypeKind::Enum | TypeKind::Range | TypeKind::Multirange,
-                ) => CallResult::Scalar(*oid),
+                ) => CallResult::Scalar(Some(*oid)),
             },
         }
     }
