@@ -176,7 +176,11 @@ fn rules(page: &mut Page, shared: &Shared) {
         counts.reloads_failed.get(),
     );
     let older = "pgpurpose_rules_older_than_files";
-    page.head(older, "gauge", "1: the rules' files have changed and are refused; older rules are in force.");
+    page.head(
+        older,
+        "gauge",
+        "1: the rules' files have changed and are refused; older rules are in force.",
+    );
     page.sample(older, &[], u8::from(counts.rules_are_older.load(Ordering::Relaxed)));
     page.head("pgpurpose_build_info", "gauge", "The program.");
     page.sample("pgpurpose_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
