@@ -82,11 +82,7 @@ fn rows(s: &pb::SelectStmt, conditions: &[String], fenced: bool) -> Result<()> {
     Ok(())
 }
 
-fn all_columns(
-    s: &pb::SelectStmt,
-    relation: &QualifiedName,
-    columns: &[(String, ColumnShape, String)],
-) -> Result<()> {
+fn all_columns(s: &pb::SelectStmt, relation: &QualifiedName, columns: &[(String, ColumnShape, String)]) -> Result<()> {
     if s.target_list.len() != columns.len() {
         return differs("a released relation has other columns");
     }
