@@ -443,7 +443,7 @@ fn a_diff_says_what_changes_for_whom() {
         assert!(!expected.is_empty() || found.is_empty(), "{edit}: {found:#?}");
         played += 1;
     }
-    assert_eq!(played, 12);
+    assert_eq!(played, 13);
     let nobody = pgpurpose::policy::diff(old.for_database("any").as_deref(), None, NOW);
     assert!(
         !nobody.is_empty() && nobody.iter().all(|change| !change.sees_more),

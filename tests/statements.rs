@@ -309,6 +309,8 @@ fn no_row_shows_in_a_statistic() {
         "WITH RECURSIVE r AS (SELECT product FROM orders UNION ALL SELECT product + 1 FROM r) SELECT count(*) FROM r",
         "SELECT count(*) FROM products p, LATERAL (SELECT * FROM orders o WHERE o.product = p.id) x",
         "SELECT count(*) FILTER (WHERE 1 / paid > 0) FROM orders",
+        "SELECT count(*) FILTER (WHERE paid > (SELECT avg(paid) FROM orders)) FROM orders",
+        "SELECT count(*) FROM orders o WHERE paid > (SELECT 1 / (count(*) - o.paid) FROM orders p GROUP BY o.paid)",
         "SELECT count(*) FROM orders WHERE 1 / (SELECT count(*) FROM orders) > paid",
         "SELECT (SELECT name FROM people LIMIT 1), count(*) FROM people",
         "SELECT count(*) FROM products WHERE EXISTS (SELECT FROM people)",

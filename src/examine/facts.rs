@@ -4,7 +4,7 @@ use crate::catalog::{Relation, lists};
 use crate::pipeline::{Facts, FieldUse, FilterUse, Outcome, PlannedStatement, Position, Refusal};
 use crate::policy::{Code, ColumnDecision, Denial};
 use crate::rewrite::plan::Planned;
-use crate::rewrite::released::{Decided, Gap, entry_of};
+use crate::rewrite::released::{Decided, Gap, entry_of, is_own};
 use crate::sql::normal;
 use crate::sql::resolve::{Resolved, is_system};
 
@@ -151,7 +151,9 @@ impl Examination<'_> {
             .iter()
             .filter(|r| !resolved.views.contains_key(&r.oid));
         let relations = read.filter_map(|r| catalog.relation_by_oid(r.oid));
-        let unknown = relations.filter(|r| !is_system(r) && entry_of(r, policy, catalog).is_none());
+        let is_unknown =
+            |r: &&Relation| !is_system(r) && entry_of(r, policy, catalog).is_none() && !is_own(r, policy, catalog);
+        let unknown = relations.map(|r| &**r).filter(is_unknown);
         let mut names: Vec<String> = unknown.map(|r| r.name.to_string()).collect();
         names.extend(
             resolved
@@ -167,7 +169,10 @@ impl Examination<'_> {
     pub(super) fn facts(&self, resolved: &Resolved, planned: &Planned<'_>) -> Facts {
         let mut outcome = Outcome::Allow;
         let mut fields = Vec::new();
-        let mut gaps = Vec::new();
+        let mut gaps = self.unclassified(resolved);
+        if !gaps.is_empty() {
+            outcome = Outcome::Gap;
+        }
         for (base, position) in &resolved.columns {
             let Some(relation) = self.context.catalog.relation_by_oid(base.relation) else {
                 continue;

@@ -148,12 +148,7 @@ pub fn plan_view(
     );
     reading.view = Some(relation.oid);
     let level = reading
-        .level(
-            select.ok_or_else(misread)?,
-            &Scope::default(),
-            None,
-            Place::From { once: false },
-        )
+        .taken(select.ok_or_else(misread)?, &Scope::default(), None, false)
         .map_err(in_view)?;
     reading.all_are_seen().map_err(in_view)?;
     let edits = reading.notes.into_inner().edits;

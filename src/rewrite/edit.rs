@@ -27,10 +27,14 @@ pub enum FragmentCheck {
     Table {
         /// The table, which alone may stand in its FROM.
         relation: QualifiedName,
-        /// Its output columns, in order, and whether each is the stored value.
-        columns: Vec<(String, ColumnShape)>,
-        /// How many conditions its WHERE joins.
-        conditions: usize,
+        /// `ONLY`
+        only: bool,
+        /// Its output columns, in order: name, whether it is the stored value, and what it was decided to be.
+        columns: Vec<(String, ColumnShape, String)>,
+        /// The conditions that its WHERE joins.
+        conditions: Vec<String>,
+        /// Nothing of what reads it may run before its conditions.
+        fenced: bool,
     },
     /// A view's definition with edits of its own.
     View {

@@ -523,13 +523,13 @@ impl Decided<'_> {
                 // Nobody looks: its place is kept, its mask is not worked out.
                 false => (null_expression(column, env.catalog), ColumnShape::Null),
             };
+            columns.push((column.name.clone(), shape, expression.clone()));
             list.push(match shape {
                 ColumnShape::Raw => expression,
                 ColumnShape::Null | ColumnShape::Expression | ColumnShape::Subject => {
                     format!("{expression} AS {}", quote::ident(&column.name))
                 }
             });
-            columns.push((column.name.clone(), shape));
         }
         for name in system {
             list.push(format!("{alias}.{}", quote::ident(name)));
@@ -539,8 +539,8 @@ impl Decided<'_> {
         if let Some((expression, key)) =
             aggregate::hidden_subject(self.policy, &self.purpose, decision, relation, &alias)?
         {
-            list.push(expression);
-            columns.push((key, ColumnShape::Subject));
+            list.push(expression.clone());
+            columns.push((key, ColumnShape::Subject, expression));
         }
         let mut conditions = self.conditions(relation, &alias, env)?;
         if fence {
@@ -555,10 +555,10 @@ impl Decided<'_> {
                 }
             }
         }
-        let only = if only { "ONLY " } else { "" };
         let mut text = format!(
-            "SELECT {} FROM {only}{}",
+            "SELECT {} FROM {}{}",
             list.join(", "),
+            if only { "ONLY " } else { "" },
             quote::qualified(&relation.name)
         );
         if !conditions.is_empty() {
@@ -570,8 +570,10 @@ impl Decided<'_> {
         }
         let check = FragmentCheck::Table {
             relation: relation.name.clone(),
+            only,
             columns,
-            conditions: conditions.len(),
+            conditions,
+            fenced: fence,
         };
         Ok(Fragment { text, check })
     }

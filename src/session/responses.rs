@@ -67,13 +67,18 @@ impl Running {
         statements.into_iter().flatten().filter_map(Planned::statement)
     }
 
-    /// The server tells of groups that it leaves out.
+    /// The server tells of groups that it leaves out, which is not for the client.
+    pub fn tells_of_groups(&self) -> bool {
+        self.statements().any(|s| s.groups == Some(Groups::Counted))
+    }
+
+    /// What it tells is the number of those that this leaves out.
     pub fn counts_groups(&self) -> bool {
         let runs = match &self.command {
             Command::Declare { .. } | Command::Prepare { .. } | Command::Explain => false,
             _ => true, // with rows of a statistic, it runs one
         };
-        runs && self.statements().any(|s| s.groups == Some(Groups::Counted))
+        runs && self.tells_of_groups()
     }
 
     /// How many rows its result may have, over all fetches; none: any number.

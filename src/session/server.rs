@@ -483,7 +483,7 @@ impl Session {
     fn noticed(&mut self, frame: &Frame) -> Result<(), End> {
         let fields = ErrorFields::read(frame.body())?;
         let of_group = fields.severity() == "NOTICE" && fields.get(b'F') == Some(LEFT_OUT_SOURCE);
-        if let Some(running) = self.row_owner().filter(|r| of_group && r.counts_groups()) {
+        if let Some(running) = self.row_owner().filter(|r| of_group && r.tells_of_groups()) {
             running.left_out += 1;
             return Ok(());
         }

@@ -375,7 +375,7 @@ pub(super) fn output_list(list: &str) -> Result<Vec<pb::Node>> {
     Ok(select_stmt(&format!("SELECT {list}"))?.target_list)
 }
 
-fn expression_node(expression: &str) -> Result<pb::Node> {
+pub(super) fn expression_node(expression: &str) -> Result<pb::Node> {
     let mut list = output_list(expression)?;
     match (list.pop(), list.is_empty()) {
         (

@@ -1,5 +1,5 @@
-//! Generated fragments, read alone and held against what was decided: which relation, which columns,
-//! which are the stored value, and that a filter is there.
+//! Generated fragments, read alone and held against what was decided: which relation, which columns in which
+//! form, which conditions on its rows, each read by itself and all of them joined.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf as pb;
@@ -10,25 +10,31 @@ use crate::sql::grammar::Tree;
 use crate::sql::parsed::{parse, string_of};
 use crate::sql::relations;
 
-use super::apply::select;
+use super::apply::{expression_node, select, where_node};
 use super::{Result, differs, equal_after_edits};
 
 pub(super) fn check(fragment: &Fragment) -> Result<()> {
     match &fragment.check {
         FragmentCheck::Table {
             relation,
+            only,
             columns,
             conditions,
-        } => table(&fragment.text, relation, columns, *conditions),
+            fenced,
+        } => {
+            let node = select(&fragment.text)?;
+            let Some(NodeEnum::SelectStmt(select)) = &node.node else {
+                return differs("a released relation is no SELECT");
+            };
+            table(select, relation, *only)?;
+            rows(select, conditions, *fenced)?;
+            all_columns(select, relation, columns)
+        }
         FragmentCheck::View { source, plan, fenced } => view(&fragment.text, source, plan, *fenced),
     }
 }
 
-fn table(text: &str, relation: &QualifiedName, columns: &[(String, ColumnShape)], conditions: usize) -> Result<()> {
-    let node = select(text)?;
-    let Some(NodeEnum::SelectStmt(s)) = &node.node else {
-        return differs("a released relation is no SELECT");
-    };
+fn table(s: &pb::SelectStmt, relation: &QualifiedName, only: bool) -> Result<()> {
     let plain = s.with_clause.is_none()
         && s.distinct_clause.is_empty()
         && s.into_clause.is_none()
@@ -51,22 +57,41 @@ fn table(text: &str, relation: &QualifiedName, columns: &[(String, ColumnShape)]
         ] if range.schemaname == relation.schema
             && range.relname == relation.name
             && range.catalogname.is_empty()
-            && range.alias.is_none() => {}
-        _ => return differs("a released relation reads another relation"),
+            && range.inh != only
+            && range.alias.is_none() =>
+        {
+            Ok(())
+        }
+        _ => differs("a released relation reads another relation"),
     }
-    if (conditions > 0) != s.where_clause.is_some() {
-        return differs("a released relation has lost its filter");
+}
+
+/// Each condition is one, and all of them must hold.
+fn rows(s: &pb::SelectStmt, conditions: &[String], fenced: bool) -> Result<()> {
+    conditions.iter().try_for_each(|one| where_node(one).map(drop))?;
+    let all: Vec<String> = conditions.iter().map(|one| format!("({one})")).collect();
+    let expected = match all.as_slice() {
+        [] => None,
+        all => Some(where_node(&all.join(" AND "))?),
+    };
+    if s.where_clause.as_deref() != expected.as_ref() {
+        return differs("a released relation has not its filters");
     }
-    if s.target_list.len() != columns.len() {
-        return differs("a released relation has other columns");
-    }
-    for (target, (name, shape)) in s.target_list.iter().zip(columns) {
-        column(target, &relation.name, name, *shape)?;
+    if s.limit_offset.is_some() != fenced {
+        return differs("a released relation has not its fence");
     }
     Ok(())
 }
 
-fn column(target: &pb::Node, table: &str, name: &str, shape: ColumnShape) -> Result<()> {
+fn all_columns(s: &pb::SelectStmt, relation: &QualifiedName, columns: &[(String, ColumnShape, String)]) -> Result<()> {
+    if s.target_list.len() != columns.len() {
+        return differs("a released relation has other columns");
+    }
+    let mut pairs = s.target_list.iter().zip(columns);
+    pairs.try_for_each(|(target, (name, shape, decided))| column(target, &relation.name, (name, *shape, decided)))
+}
+
+fn column(target: &pb::Node, table: &str, (name, shape, decided): (&str, ColumnShape, &str)) -> Result<()> {
     let Ok(Tree::ResTarget(target)) = Tree::of(target) else {
         return differs("an output column is none");
     };
@@ -87,7 +112,9 @@ fn column(target: &pb::Node, table: &str, name: &str, shape: ColumnShape) -> Res
         (ColumnShape::Subject, Tree::ColumnRef(reference)) => target.name == SUBJECT_COLUMN && own(reference),
         (ColumnShape::Expression, Tree::ColumnRef(_))
         | (ColumnShape::Raw | ColumnShape::Null | ColumnShape::Subject, _) => false,
-        (ColumnShape::Expression, _) => target.name == name,
+        (ColumnShape::Expression, _) => {
+            target.name == name && target.val.as_deref() == Some(&expression_node(decided)?)
+        }
     };
     if fits {
         Ok(())
@@ -160,5 +187,61 @@ fn behind_fence(node: pb::Node) -> Result<pb::Node> {
             None => differs("a fence is empty"),
         },
         _ => differs("a fence is not as planned"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: &str = "t.id, pg_catalog.left(t.name, 1) AS name, NULL::text AS note";
+
+    fn holds(text: &str) -> bool {
+        let column = |name: &str, shape, sql: &str| (name.to_owned(), shape, sql.to_owned());
+        let fragment = Fragment {
+            text: text.to_owned(),
+            check: FragmentCheck::Table {
+                relation: QualifiedName::new("s", "t"),
+                only: false,
+                columns: vec![
+                    column("id", ColumnShape::Raw, "t.id"),
+                    column("name", ColumnShape::Expression, "pg_catalog.left(t.name, 1)"),
+                    column("note", ColumnShape::Null, "NULL::text"),
+                ],
+                conditions: vec!["(t.a OR t.b)".to_owned(), "t.c".to_owned()],
+                fenced: true,
+            },
+        };
+        check(&fragment).is_ok()
+    }
+
+    #[test]
+    fn a_released_relation_is_what_was_decided() {
+        assert!(holds(&format!(
+            "SELECT {COLUMNS} FROM s.t WHERE (t.a OR t.b) AND t.c OFFSET 0"
+        )));
+        for behind in [
+            "FROM s.t WHERE t.a OR t.b AND t.c OFFSET 0",
+            "FROM s.t WHERE (t.a OR t.b) OFFSET 0",
+            "FROM s.t WHERE (t.a OR t.b) AND t.d OFFSET 0",
+            "FROM s.t WHERE ((t.a OR t.b) AND t.c) OR true OFFSET 0",
+            "FROM s.t WHERE (t.a OR t.b) AND t.c",
+            "FROM s.t OFFSET 0",
+            "FROM ONLY s.t WHERE (t.a OR t.b) AND t.c OFFSET 0",
+            "FROM s.u WHERE (t.a OR t.b) AND t.c OFFSET 0",
+            "FROM s.t, s.u WHERE (t.a OR t.b) AND t.c OFFSET 0",
+        ] {
+            assert!(!holds(&format!("SELECT {COLUMNS} {behind}")), "{behind}");
+        }
+        for columns in [
+            "t.id, pg_catalog.left(t.name, 2) AS name, NULL::text AS note",
+            "t.id, t.name AS name, NULL::text AS note",
+            "t.id, pg_catalog.left(t.name, 1) AS name, t.note",
+            "t.id, NULL::text AS note, pg_catalog.left(t.name, 1) AS name",
+            "t.id, pg_catalog.left(t.name, 1) AS name",
+        ] {
+            let text = format!("SELECT {columns} FROM s.t WHERE (t.a OR t.b) AND t.c OFFSET 0");
+            assert!(!holds(&text), "{columns}");
+        }
     }
 }

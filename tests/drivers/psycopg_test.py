@@ -442,6 +442,54 @@ def copy_out_is_masked():
             same(list(copy.rows()), [('1', MASKED), ('3', 'c***@example.com')])
 
 
+def owner():
+    return psycopg.connect(host='127.0.0.1', port=int(os.environ['UPSTREAM_PORT']), user='postgres', dbname='care')
+
+
+@test
+def a_withdrawal_counts_from_its_commit():
+    """By value (a customer's address) and by row (their orders); under each isolation level."""
+    value = f"SELECT email FROM care.customers WHERE email = '{EMAIL}'"
+    row = 'SELECT DISTINCT 1 FROM care.orders WHERE customer_id = 1'
+    given, gone = ([(EMAIL,)], [(1,)]), ([], [])
+    seen = lambda conn: (conn.execute(value).fetchall(), conn.execute(row).fetchall())  # noqa: E731
+    with owner() as direct:
+        for level in ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'):
+            with connect('marketing_app', 'marketing.email') as conn, connect('marketing_app', 'marketing.email') as other:
+                conn.execute(f'BEGIN ISOLATION LEVEL {level}')
+                same(seen(conn), given)
+                conn.execute(f'DECLARE c CURSOR FOR {value}')
+                direct.execute("INSERT INTO care.consents (customer_id, purpose, status, recorded_at) "
+                               "VALUES (1, 'marketing', 'withdrawn', now())")
+                same((seen(conn), seen(other)), (given, given))
+                direct.commit()
+                same(seen(other), gone)
+                # The snapshot of a transaction, or of a cursor, is of before.
+                same(seen(conn), gone if level == 'READ COMMITTED' else given)
+                same(conn.execute('FETCH ALL FROM c').fetchall(), given[0])
+                conn.execute('COMMIT')
+                same(seen(conn), gone)
+            direct.execute("DELETE FROM care.consents WHERE customer_id = 1 AND purpose = 'marketing' AND status = 'withdrawn'")
+            direct.commit()
+
+
+@test
+def groups_left_out_do_not_show_in_binary_or_in_parts():
+    query = 'SELECT region, count(*) FROM care.customers WHERE customer_id > %s GROUP BY region ORDER BY region'
+    with connect('analytics', 'service_improvement') as conn:
+        heard = []
+        conn.add_notice_handler(lambda notice: heard.append(notice.message_primary))
+        for binary in (False, True):
+            with conn.cursor(binary=binary) as cur:
+                cur.execute(query, (0,), prepare=True)
+                same([c.name for c in cur.description], ['region', 'count'])
+                same([region for region, _ in cur.fetchall()], ['ch', 'eu', 'uk', 'us'])
+        with conn.transaction(), conn.cursor('parts') as cur:
+            cur.execute(query, (0,))
+            same([len(cur.fetchmany(3)), len(cur.fetchmany(3))], [3, 1])
+        same(heard, [])
+
+
 @test
 def chinook():
     with psycopg.connect(host='127.0.0.1', port=PORT, user='quality', dbname='chinook', autocommit=True,

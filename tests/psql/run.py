@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""psql through the proxy: plays the cases of a file (cases.sql, promises.sql, statistics.sql, observe.sql) against both
-demo databases.
+"""psql through the proxy: plays the cases of a file (cases.sql, promises.sql, statistics.sql, policy/cases.sql, observe.sql) against
+the demo databases.
 
   run.py --bin target/debug/pgpurpose [--cases FILE] [--only NAME]
 
@@ -65,6 +65,9 @@ def main():
         stack.psql(stack.upstream, 'postgres', 'care', open(f'{HERE}/statistics-setup.sql', encoding='utf8').read(), check=True)
         play(stack, o.cases or [f'{HERE}/{name}.sql' for name in ('cases', 'promises', 'statistics')], o.only, score)
     if not o.cases:
+        with Stack(o.bin, f'{HERE}/policy/rules.yaml') as stack:
+            stack.psql(stack.upstream, 'postgres', 'care', open(f'{HERE}/policy/setup.sql', encoding='utf8').read(), check=True)
+            play(stack, [f'{HERE}/policy/cases.sql'], o.only, score)
         with tempfile.TemporaryDirectory(prefix='pgpurpose-rules-') as folder:
             observing(folder)
             with Stack(o.bin, folder) as stack:

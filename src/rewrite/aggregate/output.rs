@@ -153,7 +153,8 @@ impl Keys {
     /// A column, or a timestamp cut off at a unit.
     pub(super) fn add(&mut self, reading: &Reading<'_, '_>, from: &From<'_>, node: &pb::Node) -> Result<(), Refused> {
         let is_key = match Tree::of(node) {
-            Ok(Tree::ColumnRef(reference)) => match from.column(reading, reference)? {
+            // A column of a query further out is of a single row there, whatever is grouped here.
+            Ok(Tree::ColumnRef(reference)) => match from.column(reading, reference)?.filter(|f| f.depth == 0) {
                 Some(found) => {
                     self.columns.push((found.sql, found.type_oid));
                     true
@@ -201,7 +202,8 @@ pub(super) fn cut_off(reading: &Reading<'_, '_>, from: &From<'_>, call: &pb::Fun
     let Ok(Tree::ColumnRef(reference)) = Tree::of(value) else {
         return Ok(None);
     };
-    let found = from.column(reading, reference)?.and_then(|f| f.type_oid);
+    let found = from.column(reading, reference)?.filter(|f| f.depth == 0);
+    let found = found.and_then(|f| f.type_oid);
     Ok(found.filter(|t| unit && is_plain(call) && TIMESTAMPS.contains(t)))
 }
 
@@ -340,6 +342,9 @@ impl Outputs<'_, '_, '_> {
             None => None,
             Some(condition) => {
                 predicate::row_condition(self.reading, self.from, condition)?;
+                if predicate::has_query(condition) {
+                    return Err(self.reading.refuse("sub-queries in FILTER are not served", at));
+                }
                 Some(self.reading.filter_text(call)?)
             }
         };

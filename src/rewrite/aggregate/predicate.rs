@@ -82,6 +82,22 @@ pub(super) fn row_condition(reading: &Reading<'_, '_>, from: &From<'_>, node: &p
     }
 }
 
+/// A sub-query stands in a condition that was read.
+pub(super) fn has_query(node: &pb::Node) -> bool {
+    fn below(tree: Tree<'_>) -> bool {
+        if let Tree::SubLink(_) = tree {
+            return true;
+        }
+        let mut found = false;
+        let walked = tree.each_child(&mut |child| {
+            found |= below(child);
+            Ok(())
+        });
+        found || walked.is_err()
+    }
+    Tree::of(node).map_or(true, below)
+}
+
 pub(super) fn may_fail(reading: &Reading<'_, '_>, at: Option<i32>) -> Refused {
     reading.refuse(
         "its conditions on rows may only compare columns with constants, parameters, the time and each other",
