@@ -421,5 +421,8 @@ impl Examination<'_> {
 /// schema out when it prints one.
 fn same_signature(rules: &str, printed: &str) -> bool {
     let rules = rules.strip_prefix("pg_catalog.").unwrap_or(rules);
-    rules.chars().filter(|c| *c != ' ').eq(printed.chars().filter(|c| *c != ' '))
+    rules
+        .chars()
+        .filter(|c| *c != ' ')
+        .eq(printed.chars().filter(|c| *c != ' '))
 }

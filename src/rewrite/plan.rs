@@ -252,7 +252,11 @@ impl<'p> Planner<'_, 'p> {
             if !shown || !all_by_name {
                 let message = format!("system column {name} of {} cannot be used", relation.name);
                 let refused = Refused::new(Code::StatementNotAllowed, message, Some(*at));
-                return Err(refused.hint(if shown { "name each column" } else { "use the table's key" }));
+                return Err(refused.hint(if shown {
+                    "name each column"
+                } else {
+                    "use the table's key"
+                }));
             }
             names.insert(name.as_str());
         }

@@ -22,7 +22,10 @@ pub(super) fn texts(printer: &Printer, catalog: &Catalog) -> (String, String) {
 }
 
 fn view(pretty: Option<bool>, catalog: &Catalog) -> String {
-    let shown = catalog.relations.iter().filter(|r| r.kind == RelationKind::View || r.kind == RelationKind::MaterializedView);
+    let shown = catalog
+        .relations
+        .iter()
+        .filter(|r| r.kind == RelationKind::View || r.kind == RelationKind::MaterializedView);
     let shown: Vec<String> = shown.filter(|r| is_bare(r)).map(|r| r.oid.to_string()).collect();
     let shown = shown.join(",");
     let pretty = pretty.map(|pretty| format!(", {pretty}")).unwrap_or_default();
@@ -47,7 +50,9 @@ fn is_bare(relation: &Relation) -> bool {
     let Ok(statements) = parsed::parse(definition) else {
         return false;
     };
-    statements.iter().all(|statement| Tree::of(&statement.node).is_ok_and(|tree| has_no_literal(tree).is_ok()))
+    statements
+        .iter()
+        .all(|statement| Tree::of(&statement.node).is_ok_and(|tree| has_no_literal(tree).is_ok()))
 }
 
 fn has_no_literal(tree: Tree<'_>) -> Result<(), Unknown> {

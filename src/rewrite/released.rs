@@ -80,7 +80,9 @@ fn stricter_child<'c>(
             .relations
             .iter()
             .map(|r| &**r)
-            .filter(|r| r.kind != RelationKind::Sequence && !seen.contains(&r.oid) && r.parents.iter().any(|p| seen.contains(p)))
+            .filter(|r| {
+                r.kind != RelationKind::Sequence && !seen.contains(&r.oid) && r.parents.iter().any(|p| seen.contains(p))
+            })
             .collect();
         if next.is_empty() {
             return None;
@@ -266,7 +268,10 @@ fn system<'p>(
 /// `pg_class.relpartbound`, of partitions of those tables that are split by columns which are shown as they
 /// are: a bound is a value of such a column.
 fn bounds(policy: &Policy, catalog: &Catalog) -> Option<String> {
-    let split = catalog.relations.iter().filter(|r| r.kind == RelationKind::PartitionedTable);
+    let split = catalog
+        .relations
+        .iter()
+        .filter(|r| r.kind == RelationKind::PartitionedTable);
     let tests: Vec<String> = split
         .filter_map(|relation| {
             let entry = entry_of(relation, policy, catalog);
@@ -274,7 +279,12 @@ fn bounds(policy: &Policy, catalog: &Catalog) -> Option<String> {
                 Some(entry) => policy.is_plain_column(entry, &column.name),
                 None => policy.unclassified.table == UnclassifiedForm::Raw,
             };
-            let columns: Vec<String> = relation.columns.iter().filter(plain).map(|c| c.number.to_string()).collect();
+            let columns: Vec<String> = relation
+                .columns
+                .iter()
+                .filter(plain)
+                .map(|c| c.number.to_string())
+                .collect();
             // An expression has the number 0.
             (!columns.is_empty()).then(|| {
                 let (oid, columns) = (relation.oid, columns.join(","));

@@ -371,11 +371,12 @@ impl Session {
                     self.catalog.not_missed();
                     *instead
                 }
-                Some(_) | None => errors::check_failed(&fields, self.rules.policy.contact.as_deref())
-                    .unwrap_or_else(|| {
+                Some(_) | None => {
+                    errors::check_failed(&fields, self.rules.policy.contact.as_deref()).unwrap_or_else(|| {
                         let about = About { bare, ..sent.about() };
                         errors::rebuild(&fields, about)
-                    }),
+                    })
+                }
             },
         };
         let told = self.in_encoding(told);

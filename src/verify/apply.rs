@@ -210,7 +210,9 @@ impl Editor for Applier<'_> {
                 let closed = |k: &EditKind| matches!(k, EditKind::PrinterClose { location } if same(*location, at));
                 if let Some(EditKind::PrinterOpen { before, after, .. }) = edit {
                     let first = call.args.first_mut().map(std::mem::take);
-                    let shown = self.take(closed).map(|_| around(before, after, first.unwrap_or_default()));
+                    let shown = self
+                        .take(closed)
+                        .map(|_| around(before, after, first.unwrap_or_default()));
                     let shown = shown.unwrap_or_else(|| differs("a call's edits do not belong together"));
                     if let Some(shown) = self.keep(shown) {
                         *node = shown;

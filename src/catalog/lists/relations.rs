@@ -115,7 +115,11 @@ impl Relations {
 
     /// Of a line of columns, the relation.
     fn mark_empty(&mut self, line: Line) {
-        let relation = line.text.split_whitespace().next().and_then(|name| self.by_name.get_mut(name));
+        let relation = line
+            .text
+            .split_whitespace()
+            .next()
+            .and_then(|name| self.by_name.get_mut(name));
         if let Some(relation) = relation {
             relation.empty = true;
         }

@@ -292,13 +292,20 @@ fn what_the_rules_may_allow_all_the_same() {
         ("set_config", 3, Unless::Never),
     ] {
         let found = function(name, args, false);
-        assert!(matches!(found, FunctionStatus::Denied { unless, .. } if unless == expected), "{name}: {found:?}");
+        assert!(
+            matches!(found, FunctionStatus::Denied { unless, .. } if unless == expected),
+            "{name}: {found:?}"
+        );
     }
 }
 
 #[test]
 fn catalogs_without_rows() {
-    for (name, expected) in [("pg_largeobject_metadata", true), ("pg_db_role_setting", true), ("pg_class", false)] {
+    for (name, expected) in [
+        ("pg_largeobject_metadata", true),
+        ("pg_db_role_setting", true),
+        ("pg_class", false),
+    ] {
         let found = catalog_relation("pg_catalog", name).expect(name);
         assert_eq!(found.is_empty(), expected, "{name}");
     }

@@ -249,7 +249,9 @@ impl Resolver<'_> {
         Err(match (unless, refused) {
             (Unless::Named | Unless::Bare, Some(f)) => {
                 let signature = &f.signature;
-                problem.hint(format!("the rules may allow it: functions: {{allow: [\"pg_catalog.{signature}\"]}}"))
+                problem.hint(format!(
+                    "the rules may allow it: functions: {{allow: [\"pg_catalog.{signature}\"]}}"
+                ))
             }
             (Unless::Never, _) | (_, None) => problem,
         })
