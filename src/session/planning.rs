@@ -63,6 +63,9 @@ pub(super) struct Examined<'p> {
     pub verdict: Result<(Arc<Plan>, Vec<Inner>), Arc<Refusal>>,
 }
 
+/// What exists for one statement, where that is not what the session knows, and where it looks for names.
+type KnownHere = (Option<Arc<Catalog>>, SearchPath);
+
 /// The upstream names of the prepared statements that one message executes.
 #[derive(Debug, Default)]
 struct Upstream(HashMap<String, String>);
@@ -231,11 +234,7 @@ impl Session {
 
     /// Where each statement looks for names, and what exists for it besides what the session knows: what the
     /// statements before it make.
-    fn known_to_each(
-        &self,
-        parsed: &Parsed,
-        settings: &[Settings],
-    ) -> Result<Vec<(Option<Arc<Catalog>>, SearchPath)>, Arc<Refusal>> {
+    fn known_to_each(&self, parsed: &Parsed, settings: &[Settings]) -> Result<Vec<KnownHere>, Arc<Refusal>> {
         let current = &self.catalog.current().catalog;
         let mut made: Option<Arc<Catalog>> = None;
         let mut known = Vec::with_capacity(settings.len());
