@@ -398,6 +398,17 @@ impl Parsed {
         Self { parameters, ..self }
     }
 
+    /// The catalog as the statement behind the n-th finds it, where that makes or changes relations.
+    pub fn catalog_after(&self, index: usize, catalog: &Catalog, search_path: &[String]) -> Option<Catalog> {
+        match self.commands.get(index) {
+            Some(Command::Ddl | Command::CreateAs) => {
+                let text = self.sql.text().get(self.span(index))?;
+                crate::sql::schema::after(text, catalog, search_path)
+            }
+            Some(_) | None => None,
+        }
+    }
+
     /// The bytes of the n-th statement in the text without tags: tells which tags are its own.
     pub fn span(&self, index: usize) -> std::ops::Range<usize> {
         self.statements.get(index).map(|s| s.span.clone()).unwrap_or_default()

@@ -172,6 +172,7 @@ impl Connections {
     fn server(&self, target: &Target) -> Result<Server, String> {
         let base = ServerOptions {
             ssl_mode: self.upstream_sslmode,
+            direct: false,
             files: ClientFiles {
                 authorities: self.upstream_sslrootcert.clone(),
                 certificate: self.upstream_sslcert.clone(),

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::catalog::Catalog;
 use crate::pipeline::{self, Context, Outcome, Parsed, Plan, Refusal};
 use crate::policy::Code;
 use crate::sql::ClientSql;
@@ -23,6 +24,19 @@ pub fn parse(sql: Arc<ClientSql>) -> Result<Parsed, Refusal> {
 /// See there.
 pub fn examine(parsed: &Parsed, contexts: &[Context<'_>]) -> Result<Plan, Refusal> {
     guarded(|| pipeline::examine(parsed, contexts))
+}
+
+/// See [`Parsed::catalog_after`].
+///
+/// # Errors
+/// A fault.
+pub fn catalog_after(
+    parsed: &Parsed,
+    index: usize,
+    catalog: &Catalog,
+    search_path: &[String],
+) -> Result<Option<Catalog>, Refusal> {
+    guarded(|| Ok(parsed.catalog_after(index, catalog, search_path)))
 }
 
 /// A fault in the core refuses the statement that found it, and harms no other.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::catalog::SearchPath;
+use crate::catalog::{Catalog, SearchPath};
 use crate::pipeline::{Context, Parsed, Plan, PreparedNames, Refusal, Template};
 use crate::policy::{Code, Mode, Policy};
 use crate::sql::shape::Shape;
@@ -61,6 +61,9 @@ pub(super) struct Examined<'p> {
     /// The plan, with whose rows each statement gives.
     pub verdict: Result<(Arc<Plan>, Vec<Inner>), Arc<Refusal>>,
 }
+
+/// What exists for one statement, where that is not what the session knows, and where it looks for names.
+type KnownHere = (Option<Arc<Catalog>>, SearchPath);
 
 /// The upstream names of the prepared statements that one message executes.
 #[derive(Debug, Default)]
@@ -208,13 +211,14 @@ impl Session {
         settings: &[Settings],
     ) -> Result<Arc<Plan>, Arc<Refusal>> {
         let names = self.upstream_names(parsed, requests)?;
-        let paths: Vec<SearchPath> = settings.iter().map(|s| self.search_path(s)).collect();
+        let known = self.known_to_each(parsed, settings)?;
+        let current = &self.catalog.current().catalog;
         let contexts: Vec<Context<'_>> = requests
             .iter()
-            .zip(&paths)
-            .map(|(request, search_path)| Context {
+            .zip(&known)
+            .map(|(request, (catalog, search_path))| Context {
                 policy: &self.rules.policy,
-                catalog: &self.catalog.current().catalog,
+                catalog: catalog.as_deref().unwrap_or(current),
                 role: &self.role,
                 standing: request.standing(),
                 search_path,
@@ -225,6 +229,33 @@ impl Session {
             Ok(plan) => Ok(Arc::new(plan)),
             Err(refusal) => Err(Arc::new(refusal)),
         }
+    }
+
+    /// Where each statement looks for names, and what exists for it besides what the session knows: what the
+    /// statements before it make.
+    fn known_to_each(&self, parsed: &Parsed, settings: &[Settings]) -> Result<Vec<KnownHere>, Arc<Refusal>> {
+        let current = &self.catalog.current().catalog;
+        let mut made: Option<Arc<Catalog>> = None;
+        let mut known = Vec::with_capacity(settings.len());
+        for (index, settings) in settings.iter().enumerate() {
+            let catalog = made.as_deref().unwrap_or(current);
+            let entries = &settings.get(Followed::SearchPath).value;
+            let path = SearchPath::new(entries, &self.role, catalog);
+            let after = match index + 1 < parsed.commands.len() {
+                true => {
+                    let own = |entry: &String| match entry.as_str() {
+                        "$user" => self.role.to_string(),
+                        entry => entry.to_owned(),
+                    };
+                    let entries: Vec<String> = entries.iter().map(own).collect();
+                    core::catalog_after(parsed, index, catalog, &entries)?
+                }
+                false => None,
+            };
+            known.push((made.clone(), path));
+            made = after.map(Arc::new).or(made);
+        }
+        Ok(known)
     }
 
     /// Under which names PostgreSQL knows what the message executes. Statements prepared in the same

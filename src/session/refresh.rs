@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::catalog::SearchPath;
 use crate::upstream::catalogs::{CatalogStore, Versioned};
 use crate::upstream::loader::{self, LoadError, Moment};
 
 use super::in_force::InForce;
 use super::refusal::fatal;
-use super::settings::{Block, Followed};
+use super::settings::Block;
 use super::{End, Session};
 
 /// What exists, as one session sees it.
@@ -160,11 +159,5 @@ impl Session {
                 Ok(false)
             }
         }
-    }
-
-    /// The resolved search_path of some settings.
-    pub(super) fn search_path(&self, settings: &super::Settings) -> SearchPath {
-        let entries = &settings.get(Followed::SearchPath).value;
-        SearchPath::new(entries, &self.role, &self.catalog.current.catalog)
     }
 }

@@ -123,6 +123,7 @@ impl ClientTls {
     }
 
     /// Does the handshake with the server of that name; with the connection, what a login over it may be bound to.
+    /// Where nobody asked the server (`direct`) it must say that it speaks PostgreSQL.
     ///
     /// # Errors
     /// It failed, or the name cannot be in a certificate.
@@ -130,11 +131,16 @@ impl ClientTls {
         &self,
         host: &str,
         socket: TcpStream,
+        direct: bool,
     ) -> std::io::Result<(TlsStream<TcpStream>, Option<Vec<u8>>)> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))?;
         let stream = self.connector.connect(name, socket).await?;
         let (_, connection) = stream.get_ref();
+        if direct && connection.alpn_protocol() != Some(ALPN) {
+            let message = "the server's TLS does not say that it is PostgreSQL's";
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));
+        }
         let shown = connection.peer_certificates().and_then(<[_]>::first);
         let end_point = shown.and_then(certificate::end_point);
         Ok((TlsStream::Client(stream), end_point))

@@ -20,6 +20,8 @@ use crate::wire::startup::PROTOCOL_3_2;
 pub struct ServerOptions {
     /// libpq's `sslmode`.
     pub ssl_mode: SslMode,
+    /// TLS begins at once, without the question for it (libpq's `sslnegotiation=direct`; PostgreSQL 17).
+    pub direct: bool,
     /// Certificates.
     pub files: ClientFiles,
     /// A connection that takes longer to open is given up.
@@ -34,6 +36,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             ssl_mode: SslMode::default(),
+            direct: false,
             files: ClientFiles::default(),
             connect_timeout: Duration::from_secs(10),
             keep_alive: Some(Duration::from_secs(60)),
@@ -58,6 +61,11 @@ impl Server {
     /// # Errors
     /// See [`TlsError`].
     pub fn new(address: Address, options: ServerOptions) -> Result<Self, TlsError> {
+        if options.direct && matches!(options.ssl_mode, SslMode::Disable | SslMode::Prefer) {
+            return Err(TlsError::Setting(
+                "sslnegotiation=direct needs sslmode require, verify-ca or verify-full",
+            ));
+        }
         let server = Self {
             address,
             options,
@@ -101,8 +109,8 @@ impl Server {
         let tls = self.tls.load_full();
         let mut end_point = None;
         let secured = match &tls {
-            Some(tls) if self.takes_tls(&mut socket).await? => {
-                let (stream, bound) = tls.connect(&self.address.host, socket).await?;
+            Some(tls) if self.options.direct || self.takes_tls(&mut socket).await? => {
+                let (stream, bound) = tls.connect(&self.address.host, socket, self.options.direct).await?;
                 end_point = bound;
                 Ok(stream)
             }

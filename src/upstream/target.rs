@@ -38,6 +38,8 @@ pub struct Target {
     pub database: Option<String>,
     /// `sslmode`, if it is given.
     pub ssl_mode: Option<SslMode>,
+    /// `sslnegotiation=direct`
+    pub direct: bool,
     /// `sslrootcert`, `sslcert`, `sslkey`.
     pub files: ClientFiles,
 }
@@ -49,6 +51,7 @@ impl Target {
         let or = |own: &Option<PathBuf>, base: Option<PathBuf>| own.clone().or(base);
         ServerOptions {
             ssl_mode: self.ssl_mode.unwrap_or(base.ssl_mode),
+            direct: self.direct || base.direct,
             files: ClientFiles {
                 authorities: or(&files.authorities, base.files.authorities),
                 certificate: or(&files.certificate, base.files.certificate),
@@ -78,7 +81,7 @@ pub enum TargetError {
     #[error("bad %-escape")]
     Escape,
     /// `?key=value` with a key that is not known, or a value that is not.
-    #[error("after ? may stand sslmode, sslrootcert, sslcert and sslkey")]
+    #[error("after ? may stand sslmode, sslnegotiation, sslrootcert, sslcert and sslkey")]
     Parameters,
 }
 
@@ -115,6 +118,7 @@ impl FromStr for Target {
             password,
             database,
             ssl_mode: None,
+            direct: false,
             files: ClientFiles::default(),
         };
         for parameter in parameters.split('&').filter(|p| !p.is_empty()) {
@@ -130,6 +134,11 @@ impl Target {
         let value = some(value)?.ok_or(TargetError::Parameters)?;
         match key {
             "sslmode" => self.ssl_mode = Some(value.parse().map_err(|_| TargetError::Parameters)?),
+            "sslnegotiation" => match value.as_str() {
+                "postgres" => self.direct = false,
+                "direct" => self.direct = true,
+                _ => return Err(TargetError::Parameters),
+            },
             "sslrootcert" => self.files.authorities = Some(value.into()),
             "sslcert" => self.files.certificate = Some(value.into()),
             "sslkey" => self.files.key = Some(value.into()),
@@ -206,6 +215,7 @@ mod tests {
             ("postgres://u%4@x", TargetError::Escape),
             ("postgres://x/y?z=1", TargetError::Parameters),
             ("postgres://x/y?sslmode=allow", TargetError::Parameters),
+            ("postgres://x/y?sslnegotiation=any", TargetError::Parameters),
         ];
         for (url, error) in cases {
             assert_eq!(url.parse::<Target>(), Err(error), "{url}");

@@ -83,9 +83,17 @@ def unprotected(stack, score):
         score.add(f'pg_restore {form[0]}', code == 0, errors)
         after = dump(stack, stack.upstream, *without, 'again')[1]
         score.add(f'what is restored is what was dumped {form[0]}', before == after, difference(before, after))
+    direct, through = (program(stack, port, 'psql', '-X', '-d', 'plain', '-c', SCRIPT) for port in (stack.upstream, stack.proxy))
+    score.add('a script in one message', direct == through and direct[0] == 0, f'{direct} {through}')
     direct, through = (answers(stack, port, 'postgres', 'plain', COMMANDS) for port in (stack.upstream, stack.proxy))
     for command in COMMANDS:
         score.add(command, direct[command] == through[command] != '', difference(direct[command], through[command]))
+
+
+# As migrations are: one message, whose later statements name what the earlier ones make.
+SCRIPT = """CREATE SCHEMA made; CREATE TABLE made.t (a int PRIMARY KEY, b text); ALTER TABLE made.t ADD c int; SET search_path = made;
+INSERT INTO t (a, c) VALUES (1, 2); CREATE VIEW v AS SELECT c, a FROM t; CREATE TABLE u AS SELECT * FROM v; SELECT * FROM u, v WHERE u.a = v.a;
+DROP SCHEMA made CASCADE"""
 
 
 def benchmark(stack, score):

@@ -2,7 +2,8 @@
 //! beside their migrations, read by PostgreSQL's own grammar and carried out upon the catalog of an
 //! empty database.
 //!
-//! For tests and explanations without a server; no session ever runs on it. What a statement does to the
+//! For tests and explanations without a server, and for what a session cannot know yet: how the later statements of
+//! a script will find the catalog. What a statement does to the
 //! catalog is done, or is known to be nothing, or is an error that says so: a schema that was read wrongly
 //! would make tests of rules lie. DO blocks are the one exception, since nobody can tell what they do:
 //! they are passed over, and the report says it. Knows no rule, and no file.
@@ -75,6 +76,27 @@ pub fn read(text: &str, base: Catalog) -> Result<Schema, Vec<Remark>> {
     } else {
         Err(errors)
     }
+}
+
+/// The catalog as the next statement of the same message finds it; `None` where the statement changes nothing of
+/// it, or nobody can tell: then what it makes is not known, and cannot be named.
+pub fn after(statement: &str, catalog: &Catalog, search_path: &[String]) -> Option<Catalog> {
+    let parsed = pg_query::parse(statement, 0).ok()?.protobuf;
+    let [raw] = parsed.stmts.as_slice() else {
+        return None;
+    };
+    let node = raw.stmt.as_deref().and_then(|n| n.node.as_ref())?;
+    let relations = catalog.relations.iter().map(|r| r.oid);
+    let highest = relations.chain(catalog.types.iter().map(|t| t.oid)).max();
+    let mut builder = Builder::new(catalog.clone());
+    builder.next_oid = highest.unwrap_or_default().max(FIRST_OID);
+    builder.search_path = search_path.to_vec();
+    let statement = Statement {
+        line: 1,
+        text: statement,
+    };
+    builder.run(node, &statement).ok()?;
+    builder.dirty.then(|| builder.catalog.indexed())
 }
 
 fn unreadable(sql: &str, error: &pg_query::Error) -> Remark {
