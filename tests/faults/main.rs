@@ -112,11 +112,17 @@ impl World {
         cluster.psql("postgres", "postgres", "CREATE ROLE app LOGIN");
         let relay = Relay::start(cluster.port());
         let upstream = format!("postgres://127.0.0.1:{}", relay.port);
+        // Long enough for the last of a crowd.
+        let login = if std::env::var_os("PGPURPOSE_TEST_FAULTS").is_some() {
+            "30"
+        } else {
+            "10"
+        };
         let patience = [
             "--login-timeout",
-            "5",
+            login,
             "--connect-timeout",
-            "5",
+            "10",
             "--max-unauthenticated",
             "0",
         ];
