@@ -125,3 +125,112 @@ async fn the_end_waits_for_transactions() {
         .unwrap();
     assert_eq!(exit.unwrap(), Some(0));
 }
+
+/// A server that lets nobody write stands in for a standby, and a port where nobody listens for one that is down.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_servers_one_that_will_do_is_found() {
+    let reads = Cluster::start_with(&["default_transaction_read_only=on"]);
+    let writes = Cluster::start();
+    for cluster in [&reads, &writes] {
+        let sql = "SET default_transaction_read_only = off; CREATE ROLE app LOGIN PASSWORD 'open sesame'";
+        cluster.psql("postgres", "postgres", sql);
+    }
+    let down = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    for (attributes, expected) in [("any", &reads), ("read-write", &writes), ("read-only", &reads)] {
+        let hosts = [down, reads.port(), writes.port()]
+            .map(|port| format!("127.0.0.1:{port}"))
+            .join(",");
+        let upstream = format!("postgres://{hosts}/?target_session_attrs={attributes}");
+        let proxy = Proxy::start(&format!("hosts-{attributes}"), &upstream, &[]);
+        let config = format!("host=127.0.0.1 port={} user=app dbname=postgres", proxy.port);
+        // Who came to the wrong one is told to come again, and does not come there a second time.
+        let mut refused = 0;
+        let client = loop {
+            match tokio_postgres::connect(&config, NoTls).await {
+                Ok((client, connection)) => break (client, tokio::spawn(connection)).0,
+                Err(error) => assert_eq!(error.code(), Some(&SqlState::CANNOT_CONNECT_NOW)),
+            }
+            refused += 1;
+        };
+        assert_eq!(refused, usize::from(attributes == "read-write"), "{attributes}");
+        let there = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'";
+        assert_eq!(expected.psql("postgres", "postgres", there), "1", "{attributes}");
+        // A cancel finds the one that knows its key.
+        let (cancel, endless) = (
+            client.cancel_token(),
+            "SELECT count(*) FROM generate_series(1, 100000000000)",
+        );
+        let ended = tokio::select! {
+            ended = client.query(endless, &[]) => ended,
+            () = async { while cancel.cancel_query(NoTls).await.is_ok() {} } => unreachable!("it goes on for ever"),
+        };
+        assert_eq!(
+            ended.unwrap_err().code(),
+            Some(&SqlState::QUERY_CANCELED),
+            "{attributes}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_follows_another_and_no_session_is_dropped() {
+    let cluster = Cluster::start();
+    cluster.psql("postgres", "postgres", "CREATE ROLE app LOGIN");
+    let upstream = format!("postgres://127.0.0.1:{}", cluster.port());
+    let mut old = Proxy::start("old", &upstream, &["--reuse-port"]);
+    let config = format!("host=127.0.0.1 port={} user=app dbname=postgres", old.port);
+    let connect = || async {
+        let (client, connection) = tokio_postgres::connect(&config, NoTls).await.expect("always served");
+        tokio::spawn(connection);
+        client
+    };
+    let session = connect().await;
+    session.batch_execute("SET application_name = 'stays'").await.unwrap();
+    let address = format!("127.0.0.1:{}", old.port);
+    let new = Proxy::start("new", &upstream, &["--reuse-port", "--listen", &address]);
+    old.signal("USR2");
+    let logins = || {
+        std::fs::read_to_string(new.path("audit.jsonl"))
+            .unwrap()
+            .matches("\"event\":\"login\"")
+            .count()
+    };
+    let mut made = 0;
+    while logins() < 20 {
+        assert_eq!(one(&connect().await).await, 1);
+        made += 1;
+    }
+    assert!(made < 1000, "the old one takes no more: {made}");
+    assert_eq!(one(&session).await, 1, "it goes on where it was");
+    drop(session);
+    let exit = tokio::task::spawn_blocking(move || old.process.wait()).await.unwrap();
+    assert_eq!(exit.unwrap().code(), Some(0), "its last client has left");
+}
+
+/// What a service manager is told: sd_notify(3).
+#[test]
+fn whoever_started_it_is_told_when_it_serves_and_when_it_ends() {
+    let cluster = Cluster::start();
+    let folder = Proxy::folder("supervised");
+    let socket = folder.join("notify");
+    let supervisor = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+    supervisor
+        .set_read_timeout(Some(std::time::Duration::from_secs(60)))
+        .unwrap();
+    let told = || {
+        let mut words = [0; 64];
+        let length = supervisor.recv(&mut words).expect("it is told");
+        String::from_utf8_lossy(&words[..length]).into_owned()
+    };
+    let upstream = format!("postgres://127.0.0.1:{}", cluster.port());
+    let environment = [("NOTIFY_SOCKET", socket.to_str().unwrap())];
+    let mut proxy = Proxy::start_in(&environment, "supervised", common::proxy::RULES, &upstream, &[]);
+    assert_eq!(told(), "READY=1");
+    proxy.signal("TERM");
+    assert_eq!(told(), "STOPPING=1");
+    assert!(proxy.process.wait().unwrap().success());
+}

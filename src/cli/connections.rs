@@ -181,8 +181,9 @@ impl Connections {
             connect_timeout: Duration::from_secs(self.connect_timeout),
             keep_alive: seconds(self.keep_alive),
             max_protocol: self.upstream_max_protocol,
+            attributes: target.attributes,
         };
-        Server::new(target.address.clone(), target.options(base)).map_err(|error| error.to_string())
+        Server::new(&target.addresses, target.options(base)).map_err(|error| error.to_string())
     }
 
     fn tls(&self) -> Result<Option<ServerTls>, String> {

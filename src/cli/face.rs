@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
-
 use crate::admin::{self, Face, Gate};
 use crate::session::Shared;
 
+use super::listen::listen;
 use super::secret;
 
 /// Arguments of `serve` that concern the admin face.
@@ -24,19 +23,17 @@ pub(super) struct Args {
     admin_token_file: Option<PathBuf>,
 }
 
-/// Begins to serve it, where one is asked for, and says where it is.
+/// Begins to serve it, where one is asked for, and says where it is. `beside`: as [`listen`].
 ///
 /// # Errors
 /// The address cannot be listened on, or the token's file not be read.
-pub(super) async fn begin(args: &Args, audit: &Path, shared: &Arc<Shared>) -> Result<(), String> {
+pub(super) fn begin(args: &Args, audit: &Path, beside: bool, shared: &Arc<Shared>) -> Result<(), String> {
     let Some(wanted) = args.admin else { return Ok(()) };
     let token = match &args.admin_token_file {
         Some(path) => String::from_utf8(secret::read(path)?).map_err(|_| format!("{} is no text", path.display()))?,
         None => Gate::draw(),
     };
-    let listener = TcpListener::bind(wanted)
-        .await
-        .map_err(|error| format!("cannot listen on {wanted}: {error}"))?;
+    let listener = listen(wanted, beside)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "the audit page is not encrypted: put a proxy with TLS in front of it");

@@ -13,6 +13,7 @@ mod decision;
 mod diff;
 mod explain;
 mod face;
+mod listen;
 mod matrix;
 mod output;
 mod reload;
@@ -22,6 +23,7 @@ mod schema;
 mod secret;
 mod serve;
 mod shell;
+mod supervisor;
 mod test;
 
 use std::process::ExitCode;

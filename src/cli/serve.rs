@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -21,10 +20,12 @@ use super::Exit;
 use super::audit_settings;
 use super::connections::Connections;
 use super::face;
+use super::listen::listen;
 use super::output::complain;
 use super::reload::Reloader;
 use super::rules_files;
 use super::secret;
+use super::supervisor;
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -32,7 +33,7 @@ pub(super) struct Args {
     /// A file with flags, one a line as key: value; flags and environment variables hold before it
     #[arg(long, env = "PGPURPOSE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The database server, postgres://host:port
+    /// The database server, postgres://host:port, or several: postgres://a,b:5433/?target_session_attrs=primary
     #[arg(long, env = "PGPURPOSE_UPSTREAM", value_name = "URL", hide_env_values = true)]
     upstream: Target,
     /// Where to listen for clients
@@ -43,6 +44,9 @@ pub(super) struct Args {
         default_value = "127.0.0.1:6432"
     )]
     listen: SocketAddr,
+    /// Let another pgpurpose listen there too, so that one can follow the other: see SIGUSR2
+    #[arg(long, env = "PGPURPOSE_REUSE_PORT")]
+    reuse_port: bool,
     /// A rules file, or a folder of them
     #[arg(long, env = "PGPURPOSE_RULES", value_name = "PATH")]
     rules: PathBuf,
@@ -149,31 +153,41 @@ fn secret(args: &Args) -> Result<Vec<u8>, String> {
 }
 
 async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) -> Result<(), String> {
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+    let listener = listen(args.listen, args.reuse_port)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let handler = |kind| signal(kind).map_err(|error| error.to_string());
     let mut terminate = handler(SignalKind::terminate())?;
     let mut interrupt = handler(SignalKind::interrupt())?;
     let mut hang_up = handler(SignalKind::hangup())?;
+    let mut leave = handler(SignalKind::user_defined2())?;
     shared.journal.note(Event::Start {
         version: env!("CARGO_PKG_VERSION"),
     });
-    face::begin(&args.admin, args.audit.path(), &shared).await?;
+    face::begin(&args.admin, args.audit.path(), args.reuse_port, &shared)?;
     let mut sessions = tokio::spawn(downstream::serve(listener, Arc::clone(&shared)));
     let reloader = Arc::new(Reloader::new(args.rules.clone(), Arc::clone(&shared)));
     let watching = Arc::clone(&reloader);
     let watch = tokio::spawn(async move { watching.watch().await });
     announce(address);
+    supervisor::tell(supervisor::READY);
+    let mut leaving = false;
     loop {
         tokio::select! {
             ended = &mut sessions => {
+                if leaving {
+                    tracing::info!("the last session has ended");
+                    return Ok(());
+                }
                 let error = ended.map_or_else(|e| e.to_string(), |served| served.map_or_else(|e| e.to_string(), |()| "ended".to_owned()));
                 return Err(format!("sessions cannot be served: {error}"));
             }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            _ = leave.recv() => {
+                tracing::info!("no new connections; sessions go on until their clients leave");
+                leaving = true;
+                phase.send_replace(Phase::Leaving);
+            }
             _ = hang_up.recv() => tokio::task::block_in_place(|| {
                 args.connections.reload(&shared.options);
                 reloader.reload();
@@ -181,6 +195,7 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
         }
     }
     watch.abort();
+    supervisor::tell(supervisor::STOPPING);
     tracing::info!("no new connections; sessions end with their transactions");
     phase.send_replace(Phase::Draining);
     let drained = tokio::select! {

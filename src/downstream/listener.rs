@@ -1,9 +1,11 @@
 //! The listener: hands connections to the threads that serve them.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::session::{Phase, Shared};
 
@@ -29,7 +31,20 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()>
             () = async { drop(phase.wait_for(|p| *p != Phase::Serving).await) } => break,
         }
     }
+    // Who has connected is served, also where another process takes the next.
+    while let Some(socket) = arrived(&listener).await {
+        let _ = workers.serve(socket); // a connection that broke meanwhile
+    }
     drop(listener);
     workers.ended().await;
     Ok(())
+}
+
+/// A connection that is there already.
+async fn arrived(listener: &TcpListener) -> Option<TcpStream> {
+    poll_fn(|context| match listener.poll_accept(context) {
+        Poll::Ready(Ok((socket, _))) => Poll::Ready(Some(socket)),
+        Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }

@@ -419,8 +419,9 @@ impl Decided<'_> {
             });
         }
         for name in system {
-            list.push(format!("{alias}.{}", quote::ident(name)));
-            columns.push(((*name).to_owned(), ColumnShape::Raw));
+            let expression = format!("{alias}.{}", quote::ident(name));
+            columns.push(((*name).to_owned(), ColumnShape::Raw, expression.clone()));
+            list.push(expression);
         }
         let decision = self.decision.as_ref();
         if let Some((expression, key)) =

@@ -16,7 +16,7 @@ use crate::pipeline::Outcome;
 use crate::policy::Mode;
 use crate::upstream::catalogs::{CatalogStore, Versioned};
 use crate::upstream::loader::{self, LoadError, Moment};
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::{Standing, Upstream, UpstreamError};
 use crate::wire::backend::TransactionStatus;
 use crate::wire::startup::Startup;
 use crate::wire::{BackendKind, ErrorFields, ProtocolError, encode};
@@ -207,7 +207,11 @@ async fn proceed(
         Some(credential) => authentication::upstream(client, &mut upstream, facts, &credential).await?,
         None => authentication::passed_on(client, &mut upstream, shared, facts).await?,
     }
-    begin(&mut upstream, client, facts).await?;
+    let standing = begin(&mut upstream, client, facts).await?;
+    if !server.will_do(&upstream, standing) {
+        let message = "this server is not what target_session_attrs asks for; try again for another";
+        return Err(Failed::Tell(fatal("57P03", message)));
+    }
     let aside = &mut client.sender.buffer;
     let start = loader::session_settings(&mut upstream, aside).await?;
     if start.standard_conforming_strings != "on" {
@@ -255,18 +259,27 @@ fn may_come(client: &Client, shared: &Shared, role: &str) -> Result<(), ErrorFie
 }
 
 /// What the server says of itself, up to its ReadyForQuery, which is kept back.
-async fn begin(upstream: &mut Upstream, client: &mut Client, facts: &SessionFacts) -> Result<(), Failed> {
+async fn begin(upstream: &mut Upstream, client: &mut Client, facts: &SessionFacts) -> Result<Standing, Failed> {
+    let mut standing = Standing::default();
     loop {
         let frame = upstream.exchange().await?;
         match BackendKind::of(frame.tag)? {
-            BackendKind::ParameterStatus | BackendKind::BackendKeyData => {
+            BackendKind::ParameterStatus => {
+                match frame.body().as_ref() {
+                    b"in_hot_standby\0on\0" => standing.standby = true,
+                    b"default_transaction_read_only\0on\0" => standing.read_only = true,
+                    _ => {} // says nothing of it
+                }
+                client.sender.buffer.extend_from_slice(&frame.bytes);
+            }
+            BackendKind::BackendKeyData => {
                 client.sender.buffer.extend_from_slice(&frame.bytes);
             }
             BackendKind::NoticeResponse => {}
             BackendKind::ErrorResponse => return Err(server_error(frame.body(), facts)),
             BackendKind::ReadyForQuery => {
                 return match TransactionStatus::read(&frame.body())? {
-                    TransactionStatus::Idle => Ok(()),
+                    TransactionStatus::Idle => Ok(standing),
                     TransactionStatus::InTransaction | TransactionStatus::Failed => {
                         Err(unexpected(BackendKind::ReadyForQuery))
                     }

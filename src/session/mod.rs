@@ -161,8 +161,6 @@ struct Session {
     tail: Tail,
     /// The client said goodbye; what it sent before is still carried out and answered.
     leaving: bool,
-    /// The client is not there any more: nothing more is written to it.
-    gone: bool,
     /// The `break_glass` purpose that was used last.
     glass: Option<Glass>,
     /// A name of ours was given out so often.
@@ -247,7 +245,6 @@ impl Session {
             passing: 0,
             tail: Tail::default(),
             leaving: false,
-            gone: false,
             glass: None,
             named: 0,
             shared,
@@ -267,11 +264,10 @@ impl Session {
         self.end_glass();
         self.trail.logout();
         match &end {
-            Err(End::Fatal(fields)) if !self.gone => {
+            Err(End::Fatal(fields)) => {
                 tracing::debug!(sqlstate = fields.sqlstate(), "a session ends");
                 self.client.sender.fatal(fields).await;
             }
-            Err(End::Fatal(_)) => {}
             // A client that does not read its last answers is not waited for.
             Ok(()) | Err(End::Quiet) => drop(timeout(LAST_WORDS, self.last_answers()).await),
         }
@@ -282,7 +278,7 @@ impl Session {
 
     /// What is still to be written to the client, each row behind its record.
     async fn last_answers(&mut self) -> Result<(), End> {
-        while !self.gone && (!self.client.sender.buffer.is_empty() || self.client.sender.has_to_send()) {
+        while !self.client.sender.buffer.is_empty() || self.client.sender.has_to_send() {
             if self.client.sender.write_all().await.is_err() {
                 break;
             }
@@ -315,7 +311,7 @@ impl Session {
     fn end_if_told(&mut self) -> Result<(), End> {
         let open = self.settings.block() != Block::None || !self.responses.is_empty() || self.unsynced;
         match *self.phase.borrow() {
-            Phase::Serving => Ok(()),
+            Phase::Serving | Phase::Leaving => Ok(()),
             Phase::Draining if open => Ok(()),
             Phase::Draining | Phase::Ending => Err(End::Fatal(fatal(
                 "57P01",

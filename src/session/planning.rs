@@ -16,7 +16,7 @@ use super::core;
 use super::prepared::{Origin, Planned, Portal, Prepared};
 use super::refusal::{self, unread};
 use super::request::{Ground, Request, refused_facts};
-use super::settings::Settings;
+use super::settings::{Followed, Settings};
 use super::shared::{self, Known, count_examined};
 use super::text::Text;
 use super::{End, Session};

@@ -37,6 +37,8 @@ pub struct Rules {
 pub enum Phase {
     /// Sessions are served.
     Serving,
+    /// Those that there are go on until their clients leave; another process takes new ones.
+    Leaving,
     /// Sessions end when their transaction does.
     Draining,
     /// Sessions end now.

@@ -41,10 +41,6 @@ enum News {
 impl Session {
     /// Waits until one of the sockets, the journal or the process has something new.
     pub(super) async fn wait(&mut self) -> Result<(), End> {
-        if self.gone {
-            self.client.sender.discard_held();
-            self.client.sender.buffer.clear();
-        }
         self.release()?;
         self.client.give_buffers_back();
         self.upstream.give_buffers_back();
@@ -54,10 +50,8 @@ impl Session {
         match news {
             News::ToClient(Ok(())) | News::ToServer(Ok(())) | News::FromServer(Ok(())) | News::FromClient(Ok(true)) => {
             }
-            News::ToClient(Err(_)) => {
-                self.gone = true;
-                self.leave();
-            }
+            // Nobody is there to be told: as where PostgreSQL itself finds that out, what runs ends.
+            News::ToClient(Err(_)) => return Err(End::Quiet),
             News::FromClient(Ok(false) | Err(_)) => self.leave(),
             News::FromServer(Err(UpstreamError::Closed | UpstreamError::Io(_))) if self.leaving => {
                 return Err(End::Quiet);

@@ -22,7 +22,7 @@ use crate::wire::{Frame, ProtocolError, buffers, encode, frame};
 use bytes::{Buf, Bytes, BytesMut};
 
 pub use server::{Server, ServerOptions, cancel};
-pub use target::{Address, Target, TargetError};
+pub use target::{Address, SessionAttributes, Standing, Target, TargetError};
 
 /// Why a connection to the server ended or could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,8 @@ pub struct Upstream {
     pub receiver: Receiver,
     /// What the server is sent.
     pub sender: Sender,
+    /// Where it leads.
+    pub address: Address,
     /// What a login over this connection may be bound to, where it is through TLS.
     pub end_point: Option<Vec<u8>>,
     /// It is through TLS.

@@ -1,8 +1,8 @@
-//! The server: where it is, how it is spoken to, and connections to it.
+//! The server: where it is, or where several are, how it is spoken to, and connections to it.
 
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use bytes::BytesMut;
@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::target::{SessionAttributes, Standing};
 use super::{Address, Receiver, Sender, Target, Upstream};
 use crate::tls::{self, ClientFiles, ClientTls, SslMode, TlsError};
 use crate::wire::encode;
@@ -30,6 +31,8 @@ pub struct ServerOptions {
     pub keep_alive: Option<Duration>,
     /// The newest version of the protocol that the server is asked for.
     pub max_protocol: u32,
+    /// Which of several servers will do.
+    pub attributes: SessionAttributes,
 }
 
 impl Default for ServerOptions {
@@ -41,18 +44,36 @@ impl Default for ServerOptions {
             connect_timeout: Duration::from_secs(10),
             keep_alive: Some(Duration::from_secs(60)),
             max_protocol: PROTOCOL_3_2,
+            attributes: SessionAttributes::default(),
         }
     }
 }
 
-/// A server that connections can be opened to.
+/// For so long after a server was found not to be what is asked for, others are tried before it.
+const MEMORY: Duration = Duration::from_secs(30);
+
+/// A server that connections can be opened to: one, or the first that will do of several.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it is.
-    pub address: Address,
+    places: Vec<Place>,
     /// How it is spoken to.
     pub options: ServerOptions,
     tls: ArcSwapOption<ClientTls>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Place {
+    address: Address,
+    /// When it was last found not to be what is asked for.
+    unfit: Mutex<Option<Instant>>,
+}
+
+impl Place {
+    fn is_unfit(&self) -> bool {
+        let unfit = self.unfit.lock().unwrap_or_else(PoisonError::into_inner);
+        unfit.is_some_and(|since| since.elapsed() < MEMORY)
+    }
 }
 
 impl Server {
@@ -60,14 +81,18 @@ impl Server {
     ///
     /// # Errors
     /// See [`TlsError`].
-    pub fn new(address: Address, options: ServerOptions) -> Result<Self, TlsError> {
+    pub fn new(addresses: &[Address], options: ServerOptions) -> Result<Self, TlsError> {
         if options.direct && matches!(options.ssl_mode, SslMode::Disable | SslMode::Prefer) {
             return Err(TlsError::Setting(
                 "sslnegotiation=direct needs sslmode require, verify-ca or verify-full",
             ));
         }
+        let places = addresses.iter().map(|address| Place {
+            address: address.clone(),
+            unfit: Mutex::default(),
+        });
         let server = Self {
-            address,
+            places: places.collect(),
             options,
             tls: ArcSwapOption::empty(),
         };
@@ -80,7 +105,7 @@ impl Server {
     /// # Errors
     /// See [`TlsError`].
     pub fn of(target: &Target) -> Result<Self, TlsError> {
-        Self::new(target.address.clone(), target.options(ServerOptions::default()))
+        Self::new(&target.addresses, target.options(ServerOptions::default()))
     }
 
     /// Reads the certificates anew; on an error the old ones stay.
@@ -93,24 +118,49 @@ impl Server {
         Ok(())
     }
 
-    /// Opens a connection, through TLS if the options say so.
+    /// Opens a connection, through TLS if the options say so: to the first that lets itself be connected to, those
+    /// last that did not do lately. Names are looked up each time.
     ///
     /// # Errors
-    /// As the operating system or TLS says, or that it took too long.
+    /// As the operating system or TLS says of the last, or that it took too long.
     pub async fn connect(&self) -> io::Result<Upstream> {
-        let opening = timeout(self.options.connect_timeout, self.open());
+        let mut order: Vec<&Place> = self.places.iter().collect();
+        order.sort_by_key(|place| place.is_unfit());
+        let mut opened = Err(io::Error::from(io::ErrorKind::NotFound));
+        for place in order {
+            opened = self.open_in_time(place).await;
+            match &opened {
+                Ok(_) => break,
+                Err(error) => tracing::debug!(server = %place.address, %error, "cannot be connected to"),
+            }
+        }
+        opened
+    }
+
+    async fn open_in_time(&self, place: &Place) -> io::Result<Upstream> {
+        let opening = timeout(self.options.connect_timeout, self.open(place));
         opening.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
 
-    async fn open(&self) -> io::Result<Upstream> {
-        let mut socket = TcpStream::connect((self.address.host.as_str(), self.address.port)).await?;
+    /// Whether the server at the other end is what is asked for; if not, others are tried before it for a while.
+    pub fn will_do(&self, upstream: &Upstream, standing: Standing) -> bool {
+        let does = self.options.attributes.are_met(standing);
+        if let Some(place) = self.places.iter().find(|place| place.address == upstream.address) {
+            *place.unfit.lock().unwrap_or_else(PoisonError::into_inner) = (!does).then(Instant::now);
+        }
+        does
+    }
+
+    async fn open(&self, place: &Place) -> io::Result<Upstream> {
+        let address = &place.address;
+        let mut socket = TcpStream::connect((address.host.as_str(), address.port)).await?;
         socket.set_nodelay(true)?;
         tls::keep_alive(&socket, self.options.keep_alive)?;
         let tls = self.tls.load_full();
         let mut end_point = None;
         let secured = match &tls {
             Some(tls) if self.options.direct || self.takes_tls(&mut socket).await? => {
-                let (stream, bound) = tls.connect(&self.address.host, socket, self.options.direct).await?;
+                let (stream, bound) = tls.connect(&address.host, socket, self.options.direct).await?;
                 end_point = bound;
                 Ok(stream)
             }
@@ -130,6 +180,7 @@ impl Server {
                 socket: write,
                 buffer: BytesMut::new(),
             },
+            address: address.clone(),
             end_point,
             encrypted,
         })
@@ -157,12 +208,23 @@ impl Server {
     }
 }
 
-/// Opens a connection of its own for a cancel request, sends it and waits until the server has dealt with it.
+/// Opens a connection of its own for a cancel request, sends it and waits until the server has dealt with it. Of
+/// several servers each is told: the key means something to one only.
 ///
 /// # Errors
-/// As the operating system says.
+/// As the operating system says of the last that could not be told.
 pub async fn cancel(server: &Server, process: u32, secret: &[u8]) -> io::Result<()> {
-    let mut upstream = server.connect().await?;
+    let mut done = Ok(());
+    for place in &server.places {
+        if let Err(error) = cancel_at(server, place, process, secret).await {
+            done = Err(error);
+        }
+    }
+    done
+}
+
+async fn cancel_at(server: &Server, place: &Place, process: u32, secret: &[u8]) -> io::Result<()> {
+    let mut upstream = server.open_in_time(place).await?;
     encode::cancel(&mut upstream.sender.buffer, process, secret);
     let sent = async {
         upstream.sender.write_all().await?;

@@ -1,4 +1,4 @@
-//! `postgres://user:password@host:port/database?sslmode=…`, read.
+//! `postgres://user:password@host:port,host:port/database?sslmode=…`, read.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,11 +25,62 @@ impl fmt::Display for Address {
     }
 }
 
+/// `target_session_attrs`: which of several servers will do, as in libpq.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SessionAttributes {
+    /// Each.
+    #[default]
+    Any,
+    /// One where sessions may write.
+    ReadWrite,
+    /// One where they may not.
+    ReadOnly,
+    /// One that is no standby.
+    Primary,
+    /// One that is.
+    Standby,
+}
+
+/// What a server says of itself at login.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// `in_hot_standby`
+    pub standby: bool,
+    /// `default_transaction_read_only`
+    pub read_only: bool,
+}
+
+impl SessionAttributes {
+    /// A server that says this of itself will do.
+    pub const fn are_met(self, standing: Standing) -> bool {
+        match self {
+            Self::Any => true,
+            Self::ReadWrite => !standing.standby && !standing.read_only,
+            Self::ReadOnly => standing.standby || standing.read_only,
+            Self::Primary => !standing.standby,
+            Self::Standby => standing.standby,
+        }
+    }
+
+    fn read(word: &str) -> Option<Self> {
+        match word {
+            "any" => Some(Self::Any),
+            "read-write" => Some(Self::ReadWrite),
+            "read-only" => Some(Self::ReadOnly),
+            "primary" => Some(Self::Primary),
+            "standby" => Some(Self::Standby),
+            _ => None,
+        }
+    }
+}
+
 /// A server, and who logs in where.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The server.
-    pub address: Address,
+    /// The server; where there are several, in the order in which they are tried.
+    pub addresses: Vec<Address>,
+    /// Which of them will do.
+    pub attributes: SessionAttributes,
     /// Role.
     pub user: Option<String>,
     /// Its password.
@@ -57,6 +108,7 @@ impl Target {
                 certificate: or(&files.certificate, base.files.certificate),
                 key: or(&files.key, base.files.key),
             },
+            attributes: self.attributes,
             ..base
         }
     }
@@ -64,7 +116,14 @@ impl Target {
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Target({}, {:?}, {:?})", self.address, self.user, self.database)
+        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        write!(
+            f,
+            "Target({}, {:?}, {:?})",
+            addresses.join(","),
+            self.user,
+            self.database
+        )
     }
 }
 
@@ -81,7 +140,7 @@ pub enum TargetError {
     #[error("bad %-escape")]
     Escape,
     /// `?key=value` with a key that is not known, or a value that is not.
-    #[error("after ? may stand sslmode, sslnegotiation, sslrootcert, sslcert and sslkey")]
+    #[error("after ? may stand sslmode, sslnegotiation, sslrootcert, sslcert, sslkey and target_session_attrs")]
     Parameters,
 }
 
@@ -113,7 +172,8 @@ impl FromStr for Target {
             None => (some(login)?, None),
         };
         let mut target = Self {
-            address: address(place)?,
+            addresses: place.split(',').map(address).collect::<Result<_, _>>()?,
+            attributes: SessionAttributes::default(),
             user,
             password,
             database,
@@ -142,6 +202,9 @@ impl Target {
             "sslrootcert" => self.files.authorities = Some(value.into()),
             "sslcert" => self.files.certificate = Some(value.into()),
             "sslkey" => self.files.key = Some(value.into()),
+            "target_session_attrs" => {
+                self.attributes = SessionAttributes::read(&value).ok_or(TargetError::Parameters)?;
+            }
             _ => return Err(TargetError::Parameters),
         }
         Ok(())
@@ -192,13 +255,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn servers_that_will_do() {
+        let standings = [(false, false), (false, true), (true, true)];
+        for (word, expected) in [
+            ("any", [true, true, true]),
+            ("read-write", [true, false, false]),
+            ("read-only", [false, true, true]),
+            ("primary", [true, true, false]),
+            ("standby", [false, false, true]),
+        ] {
+            let target: Target = format!("postgres://x?target_session_attrs={word}").parse().unwrap();
+            let met = standings.map(|(standby, read_only)| target.attributes.are_met(Standing { standby, read_only }));
+            assert_eq!(met, expected, "{word}");
+        }
+    }
+
+    #[test]
     fn urls() {
         let ok = |url: &str| {
             let t: Target = url.parse().unwrap();
             let word = |o: Option<String>| o.unwrap_or_else(|| "-".into());
             format!(
                 "{} {} {} {}",
-                t.address,
+                t.addresses
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(","),
                 word(t.user),
                 word(t.password),
                 word(t.database)
@@ -208,6 +291,7 @@ mod tests {
         assert_eq!(ok("postgresql://db"), "db:5432 - - -");
         assert_eq!(ok("postgres://u:p%40ss@[::1]:99/d%20b"), "[::1]:99 u p@ss d b");
         assert_eq!(ok("postgres:///d"), "localhost:5432 - - d");
+        assert_eq!(ok("postgres://a,b:1,[::1]/d"), "a:5432,b:1,[::1]:5432 - - d");
         let cases = [
             ("mysql://x", TargetError::Scheme),
             ("postgres://x:0", TargetError::Port),
@@ -216,6 +300,10 @@ mod tests {
             ("postgres://x/y?z=1", TargetError::Parameters),
             ("postgres://x/y?sslmode=allow", TargetError::Parameters),
             ("postgres://x/y?sslnegotiation=any", TargetError::Parameters),
+            (
+                "postgres://x/y?target_session_attrs=prefer-standby",
+                TargetError::Parameters,
+            ),
         ];
         for (url, error) in cases {
             assert_eq!(url.parse::<Target>(), Err(error), "{url}");

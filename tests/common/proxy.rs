@@ -37,15 +37,26 @@ impl Proxy {
 
     /// With other rules.
     pub fn start_with(name: &str, rules: &str, upstream: &str, flags: &[&str]) -> Self {
+        Self::start_in(&[], name, rules, upstream, flags)
+    }
+
+    /// With environment variables.
+    pub fn start_in(environment: &[(&str, &str)], name: &str, rules: &str, upstream: &str, flags: &[&str]) -> Self {
         let folder = Self::folder(name);
         std::fs::write(folder.join("rules.yaml"), rules).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_pgpurpose"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--upstream", upstream])
+            .args(["serve", "--upstream", upstream])
+            .args(
+                ["--listen", "127.0.0.1:0"]
+                    .iter()
+                    .filter(|_| !flags.contains(&"--listen")),
+            )
             .arg("--rules")
             .arg(folder.join("rules.yaml"))
             .arg("--audit")
             .arg(folder.join("audit.jsonl"))
             .args(flags)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -80,8 +91,24 @@ impl Proxy {
 
     /// The most memory it has had, in KiB.
     pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// The memory that it has, in KiB.
+    pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// How many files and sockets it has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id()))
+            .unwrap()
+            .count()
+    }
+
+    fn status(&self, key: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap();
+        let line = status.lines().find_map(|l| l.strip_prefix(key)).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 }

@@ -47,7 +47,7 @@ impl Resolver<'_> {
             pretty,
         });
         Some(Callee {
-            result: CallResult::Scalar(TEXT),
+            result: CallResult::Scalar(Some(TEXT)),
             total: false,
         })
     }
