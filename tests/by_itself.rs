@@ -6,8 +6,8 @@
 mod common;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -150,9 +150,7 @@ const ALL: &str = "SELECT name FROM people";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ends_by_itself() {
-    static WORLD: OnceLock<World> = OnceLock::new();
-    let made = world().await;
-    let world = WORLD.get_or_init(|| made);
+    let world = world().await;
     let set = async |client: &Client, purpose: &str| {
         let sql = format!("SET pgpurpose.purpose = '{purpose}'; SET pgpurpose.reason = 'T-1'");
         client.batch_execute(&sql).await.unwrap();
