@@ -143,7 +143,7 @@ fn every_catalog_column_is_decided(cluster: &Cluster) {
         match catalog_relation(schema, relation) {
             Some(listed) => {
                 let refused = listed.form(column) == CatalogForm::Refuse;
-                assert_eq!(refused, column == "subconninfo", "{relation}.{column} is on no list");
+                assert!(!refused, "{relation}.{column} is on no list");
             }
             None => assert!(
                 catalog_refusal(schema, relation).is_some(),
@@ -166,7 +166,7 @@ fn hidden_columns_can_be_null(cluster: &Cluster) {
         let [schema, relation, column, type_sql] = row.as_slice() else {
             panic!("{row:?}")
         };
-        if catalog_relation(schema, relation).is_some_and(|r| r.form(column) == CatalogForm::Hidden) {
+        if catalog_relation(schema, relation).is_some_and(|r| r.form(column) != CatalogForm::Raw) {
             nulls.insert(format!("NULL::{type_sql}"));
         }
     }

@@ -82,7 +82,6 @@ impl Relations {
                     read.add_columns(line, CatalogForm::Hidden);
                     read.mark_empty(line);
                 }
-                Some(("refuse column", _)) => read.add_columns(line, CatalogForm::Refuse),
                 Some(("refuse", reason)) => read.add_refused(line, reason),
                 Some(_) | None => read.faults.add(line.number, "unknown kind of block"),
             }

@@ -260,6 +260,9 @@ fn catalog_columns() {
         ("pg_class", "of_a_newer_server", Refuse),
         ("pg_attribute", "attmissingval", Shielded),
         ("pg_proc", "prosrc", Shielded),
+        ("pg_cursors", "statement", Shielded),
+        ("pg_prepared_statements", "name", Raw),
+        ("pg_prepared_statements", "statement", Shielded),
         ("pg_rewrite", "ev_action", Shielded),
         ("pg_views", "definition", Shielded),
         ("pg_stat_activity", "query", Hidden),
@@ -322,8 +325,6 @@ fn catalogs_that_are_refused() {
         "pg_largeobject",
         "pg_settings",
         "pg_locks",
-        "pg_prepared_statements",
-        "pg_cursors",
         "pg_stat_user_tables",
         "pg_user_mapping",
     ] {
