@@ -465,8 +465,6 @@ INSERT INTO notes(body) VALUES ((SELECT email FROM customers WHERE id=1007)) RET
 WITH x AS (SELECT email FROM customers) INSERT INTO notes(body) SELECT email FROM x RETURNING *;
 -- case: view-through-insert | f-sink | leak-if: canary-[0-9a-f]{4}-[0-9]{3} | expect: no leak
 INSERT INTO v_customers (id, email) VALUES (9001, 'x'); UPDATE v_customers SET region='q' WHERE id=1007 RETURNING email;
--- case: exported-snapshot | f-sink | leak-if: ^[0-9A-F]{8}-[0-9A-F]{8}-[0-9]$ | expect: no leak
-SELECT pg_export_snapshot();
 
 -- ===== g. names: schemas, shadows, truncation, quoting, escapes
 -- case: temp-shadow-then-drop | g-names | leak-if: canary-[0-9a-f]{4}-[0-9]{3} | expect: no leak
