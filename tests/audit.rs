@@ -8,8 +8,16 @@ mod common;
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use std::time::Instant;
+
 use common::Cluster;
 use common::proxy::Proxy;
+use pgpurpose::audit::checkpoint::Signer;
+use pgpurpose::audit::{
+    DeclaredVia, Event, Journal, JournalConfig, PolicyStamp, SessionFacts, StatementEvent, SubjectHash,
+};
+use pgpurpose::pipeline::{Facts, FieldUse, Outcome, Position, SharedFacts};
+use pgpurpose::session::keys;
 use serde_json::Value;
 
 const SCHEMA: &str = "
@@ -33,6 +41,11 @@ tables:
 release:
   - {purposes: [care, access], data_categories: [user], as: raw}
 ";
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// So many people does the long log speak of.
+const PEOPLE: usize = 500;
 
 struct Followed {
     process: Child,
@@ -60,6 +73,117 @@ impl Drop for Followed {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Writes a journal of so many records: statements of a few people, each with its end.
+fn long_journal(file: &std::path::Path, records: usize) {
+    let mut config = JournalConfig::new(file);
+    config.rotate_bytes = 32 << 20;
+    config.compress = true;
+    config.signer = Some(Signer::from_seed(&[7; 32]));
+    let journal = Journal::open(config).unwrap();
+    let key = keys::derive(SECRET.as_bytes(), keys::AUDIT_SUBJECT);
+    let client = "10.0.0.7:5".parse().unwrap();
+    let session = SessionFacts::new(uuid::Uuid::now_v7(), "support_app", Some("crm"), client, "care");
+    let policy = PolicyStamp {
+        revision: "2026-11-24".into(),
+        sha256: "0".repeat(64),
+    };
+    let field = |column: &str, category: &str| FieldUse {
+        column: format!("care.customers.{column}"),
+        data_category: Some(category.into()),
+        position: Position::Output,
+        form: "raw",
+        condition: None,
+        rule: None,
+    };
+    let facts = |fields| {
+        SharedFacts::from(Facts {
+            outcome: Outcome::Allow,
+            statement: Some("SELECT full_name, email FROM care.customers WHERE customer_id = $1".into()),
+            fingerprint: Some("0123456789abcdef".into()),
+            fields,
+            ..Facts::unread()
+        })
+    };
+    let usual = facts(vec![
+        field("full_name", "user.name"),
+        field("email", "user.contact.email"),
+    ]);
+    let health = facts(vec![field("health_note", "user.health_and_medical")]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for number in 0..records / 2 {
+        let event = StatementEvent {
+            session: &session,
+            actor: Some("agent-17"),
+            purpose: Some("care.support"),
+            declared_via: Some(DeclaredVia::Comment),
+            reason: None,
+            admitted: true,
+            legal_basis: None,
+            recipient: None,
+            subject: Some(SubjectHash::new(&key, &(number % PEOPLE).to_string())),
+            subjects: &[],
+            cursor_of: None,
+            trace: None,
+            tags: &[],
+            facts: if number % 1000 == 0 { &health } else { &usual },
+            policy: &policy,
+        };
+        let (_, ticket) = journal.refuse(&event).unwrap();
+        journal.note(Event::Completed {
+            of: ticket.id(),
+            rows: 1,
+            bytes: 120,
+            duration_us: 800,
+            sqlstate: None,
+            groups_left_out: None,
+        });
+        if number % 500 == 0 {
+            runtime.block_on(journal.written(ticket)).unwrap();
+        }
+    }
+    journal.close();
+}
+
+/// As many as PGPURPOSE_TEST_EVENTS says; it prints how long each command takes.
+#[test]
+fn a_long_log_is_searched_reported_and_verified() {
+    let records: usize = std::env::var("PGPURPOSE_TEST_EVENTS").map_or(20_000, |records| records.parse().unwrap());
+    let folder = Proxy::folder("long");
+    let (file, secret) = (folder.join("audit.jsonl"), folder.join("secret"));
+    std::fs::write(&secret, SECRET).unwrap();
+    long_journal(&file, records);
+    let (file, secret) = (file.to_str().unwrap(), secret.to_str().unwrap());
+    let run = |arguments: &[&str]| {
+        let begun = Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_pgpurpose"))
+            .arg("audit")
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        println!("{} of {records} records: {:?}", arguments[0], begun.elapsed());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let health = [
+        "query",
+        file,
+        "--category",
+        "user.health_and_medical",
+        "--form",
+        "released",
+        "--since",
+        "7d",
+    ];
+    assert_eq!(run(&health).lines().count(), 1 + (records / 2).div_ceil(1000));
+    let report: Value = serde_json::from_str(&run(&["report", file, "--format", "json"])).unwrap();
+    assert_eq!(report["statements"], records / 2);
+    let person = ["subject", file, "7", "--secret-file", secret, "--format", "json"];
+    let person: Value = serde_json::from_str(&run(&person)).unwrap();
+    assert_eq!(person["statements"], (records / 2 - 8) / PEOPLE + 1);
+    assert!(run(&["verify", file]).contains("holds"));
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 fn pgpurpose(proxy: &Proxy, command: &str, before: &[&str], after: &[&str]) -> Command {
@@ -90,7 +214,7 @@ fn what_is_asked_of_a_living_log_is_answered() {
     let upstream = format!("postgres://127.0.0.1:{}", cluster.port());
     let folder = Proxy::folder("audit");
     let secret = folder.join("secret");
-    std::fs::write(&secret, "0123456789abcdef0123456789abcdef").unwrap();
+    std::fs::write(&secret, SECRET).unwrap();
     let secret = secret.to_str().unwrap().to_owned();
     let flags = ["--secret-file", &secret, "--audit-rotate-size", "8k"];
     let proxy = Proxy::start_with("audit", RULES, &upstream, &flags);
@@ -167,6 +291,16 @@ fn what_is_asked_of_a_living_log_is_answered() {
     let cell = &change["changes"][0];
     assert_eq!(cell["name"], "public.customers.note", "{change}");
     assert_eq!((&cell["before"], &cell["after"]), (&"raw".into(), &"hidden".into()));
+    let mut printed = pgpurpose(&proxy, "query", &["--event", "policy_changed", "--fields"], &[]);
+    let printed = String::from_utf8(printed.output().unwrap().stdout).unwrap();
+    let line = printed
+        .lines()
+        .find(|line| line.contains("public.customers.note"))
+        .expect("the column");
+    assert!(
+        line.contains("care") && line.contains("app") && line.ends_with("raw -> hidden"),
+        "{line}"
+    );
     assert_eq!(
         said(pgpurpose(&proxy, "verify", &[], &[]))["faults"],
         Value::Array(Vec::new())

@@ -208,6 +208,10 @@ async fn proceed(
         None => authentication::passed_on(client, &mut upstream, shared, facts).await?,
     }
     let standing = begin(&mut upstream, client, facts).await?;
+    if let Some(objection) = standing.objection() {
+        tracing::error!("{objection}");
+        return Err(Failed::Tell(fatal("0A000", "this kind of server is not supported")));
+    }
     if !server.will_do(&upstream, standing) {
         let message = "this server is not what target_session_attrs asks for; try again for another";
         return Err(Failed::Tell(fatal("57P03", message)));
@@ -265,11 +269,7 @@ async fn begin(upstream: &mut Upstream, client: &mut Client, facts: &SessionFact
         let frame = upstream.exchange().await?;
         match BackendKind::of(frame.tag)? {
             BackendKind::ParameterStatus => {
-                match frame.body().as_ref() {
-                    b"in_hot_standby\0on\0" => standing.standby = true,
-                    b"default_transaction_read_only\0on\0" => standing.read_only = true,
-                    _ => {} // says nothing of it
-                }
+                standing.hear(&frame.body());
                 client.sender.buffer.extend_from_slice(&frame.bytes);
             }
             BackendKind::BackendKeyData => {

@@ -10,6 +10,7 @@ pub mod login;
 pub mod privileges;
 pub mod samples;
 mod server;
+mod standing;
 mod target;
 pub mod verifiers;
 
@@ -22,7 +23,8 @@ use crate::wire::{Frame, ProtocolError, buffers, encode, frame};
 use bytes::{Buf, Bytes, BytesMut};
 
 pub use server::{Server, ServerOptions, cancel};
-pub use target::{Address, SessionAttributes, Standing, Target, TargetError};
+pub use standing::{SessionAttributes, Standing};
+pub use target::{Address, Target, TargetError};
 
 /// Why a connection to the server ended or could not be used.
 #[derive(Debug, thiserror::Error)]

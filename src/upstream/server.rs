@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::target::{SessionAttributes, Standing};
+use super::standing::{SessionAttributes, Standing};
 use super::{Address, Receiver, Sender, Target, Upstream};
 use crate::tls::{self, ClientFiles, ClientTls, SslMode, TlsError};
 use crate::wire::encode;

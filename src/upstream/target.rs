@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::ServerOptions;
+use super::standing::SessionAttributes;
 use crate::tls::{ClientFiles, SslMode};
 
 /// A server.
@@ -21,55 +22,6 @@ impl fmt::Display for Address {
         match self.host.contains(':') {
             true => write!(f, "[{}]:{}", self.host, self.port),
             false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
-}
-
-/// `target_session_attrs`: which of several servers will do, as in libpq.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SessionAttributes {
-    /// Each.
-    #[default]
-    Any,
-    /// One where sessions may write.
-    ReadWrite,
-    /// One where they may not.
-    ReadOnly,
-    /// One that is no standby.
-    Primary,
-    /// One that is.
-    Standby,
-}
-
-/// What a server says of itself at login.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// `in_hot_standby`
-    pub standby: bool,
-    /// `default_transaction_read_only`
-    pub read_only: bool,
-}
-
-impl SessionAttributes {
-    /// A server that says this of itself will do.
-    pub const fn are_met(self, standing: Standing) -> bool {
-        match self {
-            Self::Any => true,
-            Self::ReadWrite => !standing.standby && !standing.read_only,
-            Self::ReadOnly => standing.standby || standing.read_only,
-            Self::Primary => !standing.standby,
-            Self::Standby => standing.standby,
-        }
-    }
-
-    fn read(word: &str) -> Option<Self> {
-        match word {
-            "any" => Some(Self::Any),
-            "read-write" => Some(Self::ReadWrite),
-            "read-only" => Some(Self::ReadOnly),
-            "primary" => Some(Self::Primary),
-            "standby" => Some(Self::Standby),
-            _ => None,
         }
     }
 }
@@ -253,22 +205,6 @@ fn unescape(text: &str) -> Result<String, TargetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn servers_that_will_do() {
-        let standings = [(false, false), (false, true), (true, true)];
-        for (word, expected) in [
-            ("any", [true, true, true]),
-            ("read-write", [true, false, false]),
-            ("read-only", [false, true, true]),
-            ("primary", [true, true, false]),
-            ("standby", [false, false, true]),
-        ] {
-            let target: Target = format!("postgres://x?target_session_attrs={word}").parse().unwrap();
-            let met = standings.map(|(standby, read_only)| target.attributes.are_met(Standing { standby, read_only }));
-            assert_eq!(met, expected, "{word}");
-        }
-    }
 
     #[test]
     fn urls() {

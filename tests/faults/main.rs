@@ -45,15 +45,15 @@ const FAULTS: [Fault; 10] = [
     ("rules are broken while they are in force", broken_rules),
 ];
 
-/// A client of the protocol, as bare as can be.
-struct Client(TcpStream);
+/// A client of the protocol, as bare as can be, and how many rows it saw the beginning of.
+struct Client(TcpStream, u64);
 
 impl Client {
     /// Logged in; or why not.
     fn connect(port: u16) -> Result<Self, String> {
         let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())?;
         stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
-        let mut client = Self(stream);
+        let mut client = Self(stream, 0);
         let body = b"\0\x03\0\0user\0app\0database\0postgres\0\0";
         let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
         client
@@ -80,6 +80,7 @@ impl Client {
                 Ok(()) => {}
                 Err(ended) => return Err(error.unwrap_or_else(|| ended.to_string())),
             }
+            self.1 += u64::from(header[0] == b'D');
             let length = u32::from_be_bytes(header[1..].try_into().unwrap()) as usize - 4;
             let mut body = vec![0; length];
             self.0.read_exact(&mut body).map_err(|ended| ended.to_string())?;
@@ -229,7 +230,8 @@ fn reset(world: &World) {
         !end.is_null()
     });
     assert_eq!(end["sqlstate"], "08006", "{end}");
-    assert_eq!(end["rows"], 3, "the last was begun: some of it was shown");
+    let rows = end["rows"].as_u64().unwrap();
+    assert!((client.1..=3).contains(&rows), "{rows} rows, {} seen", client.1);
 }
 
 fn vanished_reading(world: &World) {

@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// Go on with what is added to the log, until interrupted
     #[arg(long)]
     follow: bool,
-    /// In text, show the columns that each statement uses and the rule behind each
+    /// In text, show the columns that each statement uses and the rule behind each, and what changed in the rules
     #[arg(long)]
     fields: bool,
     /// How to print it

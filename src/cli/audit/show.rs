@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+use crate::admin::view::entry;
 use crate::audit::is_unprintable;
 use crate::audit::query::{Found, Record};
 
@@ -64,6 +65,12 @@ impl Show for Text {
                 let text = |key| printable(field.get(key).and_then(Value::as_str).unwrap_or("-"), usize::MAX);
                 let (column, position, form, rule) = (text("column"), text("position"), text("form"), text("rule"));
                 writeln!(out, "    {column:<36} {position:<7} {form:<11} {rule}")?;
+            }
+            for change in entry::changes(record) {
+                let role = if change.role.is_empty() { "all" } else { &change.role };
+                let more = if change.more { " (more than before)" } else { "" };
+                let (what, purpose, before, after) = (change.what, change.purpose, change.before, change.after);
+                writeln!(out, "    {what:<36} {purpose:<20} {role:<14} {before} -> {after}{more}")?;
             }
         }
         Ok(())
