@@ -121,7 +121,7 @@ impl<'p> Planner<'_, 'p> {
         }
         for printer in &resolved.printers {
             let (opening, closing) = places.call(printer.location, printer.parts)?;
-            let (before, after) = printer::texts(printer, self.policy, self.env.catalog);
+            let (before, after) = printer::texts(printer);
             let location = printer.location;
             let close = (after.clone(), EditKind::PrinterClose { location });
             planned.edits.push(

@@ -1,45 +1,28 @@
 //! What stands in place of a call that prints a definition, where the rules protect anything.
 //!
-//! A view's text is shown if it reads nothing that is protected and no literal is in it; else a query of the same
-//! columns and no rows is, so that a dump can be restored. Of rules, functions and bounds there is none. The argument
-//! stays where it was written.
+//! In place of a view's text stands a query of the same columns and no rows, so that a dump can be restored; the views
+//! that PostgreSQL brings are shown. Of rules, functions and bounds there is none. The argument stays where it was written.
 
-use crate::catalog::QualifiedName;
-use crate::catalog::{Catalog, Oid, Relation, RelationKind};
-use crate::policy::Policy;
-use crate::sql::grammar::{Tree, Unknown};
-use crate::sql::parsed;
+use crate::catalog::Oid;
 use crate::sql::resolve::{Printer, PrinterKind};
-
-use super::released::entry_of;
 
 /// `FirstNormalObjectId`, transam.h: what PostgreSQL itself brings has lower ones.
 const FIRST_OWN: Oid = 16384;
 
 /// The texts before and behind the argument.
-pub(super) fn texts(printer: &Printer, policy: &Policy, catalog: &Catalog) -> (String, String) {
+pub(super) fn texts(printer: &Printer) -> (String, String) {
     let value = match printer.kind {
-        PrinterKind::View => view(printer.pretty, policy, catalog),
+        PrinterKind::View => view(printer.pretty),
         PrinterKind::Other => "NULL::pg_catalog.text".to_owned(),
     };
     let before = format!("(SELECT {value} FROM (SELECT NULL::pg_catalog.oid WHERE false UNION ALL SELECT ");
     (before, ") AS printed(object))".to_owned())
 }
 
-fn view(pretty: Option<bool>, policy: &Policy, catalog: &Catalog) -> String {
-    let shown = catalog
-        .relations
-        .iter()
-        .filter(|r| r.kind == RelationKind::View || r.kind == RelationKind::MaterializedView);
-    let shown: Vec<String> = shown
-        .filter(|r| is_bare(r, policy, catalog))
-        .map(|r| r.oid.to_string())
-        .collect();
-    let shown = shown.join(",");
+fn view(pretty: Option<bool>) -> String {
     let pretty = pretty.map(|pretty| format!(", {pretty}")).unwrap_or_default();
     format!(
         "CASE WHEN printed.object OPERATOR(pg_catalog.<) {FIRST_OWN}::pg_catalog.oid \
-         OR printed.object OPERATOR(pg_catalog.=) ANY ('{{{shown}}}'::pg_catalog.oid[]) \
          THEN pg_catalog.pg_get_viewdef(printed.object{pretty}) \
          ELSE (SELECT ' SELECT /* its own text is not shown */ ' OPERATOR(pg_catalog.||) \
          pg_catalog.string_agg(pg_catalog.format('NULL::%s AS %I', \
@@ -48,42 +31,4 @@ fn view(pretty: Option<bool>, policy: &Policy, catalog: &Catalog) -> String {
          FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) printed.object \
          AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) END"
     )
-}
-
-/// Its definition reads nothing that is protected, and no literal is in it but NULL, true and false.
-fn is_bare(relation: &Relation, policy: &Policy, catalog: &Catalog) -> bool {
-    let Some(definition) = &relation.definition else {
-        return false;
-    };
-    let Ok(statements) = parsed::parse(definition) else {
-        return false;
-    };
-    statements
-        .iter()
-        .all(|statement| Tree::of(&statement.node).is_ok_and(|tree| tells_nothing(tree, policy, catalog).is_ok()))
-}
-
-fn tells_nothing(tree: Tree<'_>, policy: &Policy, catalog: &Catalog) -> Result<(), Unknown> {
-    if let Tree::AConst(constant) = tree
-        && !constant.isnull
-        && !matches!(constant.val, Some(pg_query::protobuf::a_const::Val::Boolval(_)))
-    {
-        return Err(Unknown("literal"));
-    }
-    if let Tree::RangeVar(range) = tree
-        && !range.schemaname.is_empty()
-        && !is_free(&QualifiedName::new(&range.schemaname, &range.relname), policy, catalog)
-    {
-        return Err(Unknown("protected relation"));
-    }
-    tree.each_child(&mut |child| tells_nothing(child, policy, catalog))
-}
-
-/// Of the system, or not protected. A definition names with their schemas all but what it defines itself.
-fn is_free(name: &QualifiedName, policy: &Policy, catalog: &Catalog) -> bool {
-    catalog.relation(name).is_some_and(|relation| {
-        relation.oid < FIRST_OWN
-            || entry_of(relation, policy, catalog).is_some_and(|entry| !policy.is_protected(&entry))
-            || relation.kind == RelationKind::View
-    })
 }

@@ -17,7 +17,7 @@
 \d care.interactions
 -- case: d-view | db: care | role: support_app | must-see: answered_by | same-as-direct
 \d care.conversations
--- case: d-plus-view | db: care | role: support_app | must-see: JOIN care.customers | same-as-direct
+-- case: d-plus-view | db: care | role: support_app | must-see: its own text is not shown | must-not-see: JOIN
 \d+ care.conversations
 -- case: df-plus | db: care | role: support_app | must-see: euros | must-not-see: 100\.0
 \df+ care.*

@@ -116,12 +116,10 @@ def classified(stack, score):
     for role, _ in RELEASED:
         grants = f'GRANT SELECT ON ALL TABLES IN SCHEMA care TO {role}; GRANT SELECT ON ALL SEQUENCES IN SCHEMA care TO {role}'
         stack.psql(stack.upstream, 'postgres', 'care', grants, check=True)
-    stack.psql(stack.upstream, 'postgres', 'care', "CREATE VIEW care.swiss AS SELECT city FROM care.customers WHERE region = 'ch';"
-               'GRANT SELECT ON care.swiss TO PUBLIC', check=True)
     relations = stack.psql(stack.upstream, 'postgres', 'care', "SELECT oid::regclass FROM pg_class WHERE relkind IN ('r', 'p', 'v') "
                            "AND relnamespace = 'care'::regnamespace", '-A', '-t').split()
-    # Each reads a protected table, and one has a literal.
-    texts_kept_back = {'care.swiss', 'care.customer_overview', 'care.conversations'}
+    views = stack.psql(stack.upstream, 'postgres', 'care', "SELECT oid::regclass FROM pg_class WHERE relkind = 'v' "
+                       "AND relnamespace = 'care'::regnamespace", '-A', '-t').split()
     for role, purpose in RELEASED:
         name = f'for {purpose}'
         archive = f'{stack.dir}/{role}.dump'
@@ -140,8 +138,8 @@ def classified(stack, score):
         all_restored = answers(stack, stack.upstream, 'postgres', 'seen', queries, '-A', '-t')
         for relation, query in zip(relations, queries):
             released, restored = all_released[query], all_restored[query]
-            if relation in texts_kept_back:
-                score.add(f'a view whose text is not shown has its columns {name}', restored == '' and 'ERROR' not in released, restored)
+            if relation in views:
+                score.add(f'a view has its columns and no rows {name}: {relation}', restored == '' and 'ERROR' not in released, restored)
             else:
                 score.add(f'{relation} {name}', released == restored and 'ERROR' not in released, difference(released, restored))
         # A sequence tells of rows: it is as it was when it was made.
