@@ -14,7 +14,7 @@ use common::Cluster;
 use common::proxy::Proxy;
 use pgpurpose::audit::checkpoint::Signer;
 use pgpurpose::audit::{
-    DeclaredVia, Event, Journal, JournalConfig, PolicyStamp, SessionFacts, StatementEvent, SubjectHash,
+    DeclaredVia, Event, Journal, JournalConfig, PolicyStamp, SessionFacts, StatementEvent, SubjectKey,
 };
 use pgpurpose::pipeline::{Facts, FieldUse, Outcome, Position, SharedFacts};
 use pgpurpose::session::keys;
@@ -82,7 +82,7 @@ fn long_journal(file: &std::path::Path, records: usize) {
     config.compress = true;
     config.signer = Some(Signer::from_seed(&[7; 32]));
     let journal = Journal::open(config).unwrap();
-    let key = keys::derive(SECRET.as_bytes(), keys::AUDIT_SUBJECT);
+    let key = SubjectKey::new(&keys::derive(SECRET.as_bytes(), keys::AUDIT_SUBJECT));
     let client = "10.0.0.7:5".parse().unwrap();
     let session = SessionFacts::new(uuid::Uuid::now_v7(), "support_app", Some("crm"), client, "care");
     let policy = PolicyStamp {
@@ -122,7 +122,7 @@ fn long_journal(file: &std::path::Path, records: usize) {
             admitted: true,
             legal_basis: None,
             recipient: None,
-            subject: Some(SubjectHash::new(&key, &(number % PEOPLE).to_string())),
+            subject: Some(key.hash(&(number % PEOPLE).to_string())),
             subjects: &[],
             cursor_of: None,
             trace: None,

@@ -57,6 +57,8 @@ pub(super) struct Found {
     /// It tells its row's person from others.
     pub key: Option<Key>,
     pub of_another: bool,
+    /// See [`Named::measured`].
+    pub measured: bool,
     /// How many queries further out its table stands.
     pub depth: usize,
 }
@@ -119,6 +121,12 @@ impl<'f> From<'f> {
     pub(super) fn check(&self, reading: &Reading<'_, '_>) -> Result<(), Refused> {
         if let Some(problem) = &self.problem {
             return Err(problem.again());
+        }
+        for item in &self.items {
+            if item.people.is_empty() && !item.is_total() {
+                let why = "a sub-query without people's rows may only hand plain columns on beside them";
+                return Err(reading.refuse(why, None));
+            }
         }
         for name in &self.merged {
             self.mergeable(reading, name)?;
@@ -259,6 +267,7 @@ impl<'f> From<'f> {
             let stored = decided.is_some_and(|d| d.raw_everywhere(index));
             let column = if stored { key } else { SUBJECT_COLUMN };
             let sql = format!("{}.{}", quote::ident(&item.name), quote::ident(column));
+            item.columns.iter_mut().for_each(|column| column.measured = true);
             item.people = vec![(sql, relation.columns.get(index).map_or(0, |c| c.type_oid))];
             item.key = decision.and_then(|d| key_of(reading, d, relation, index));
         } else if !new_names.is_empty() {
@@ -337,6 +346,7 @@ impl<'f> From<'f> {
             key: item.key.clone().filter(|key| key.column == name),
             sql,
             of_another: found.iter().any(|(_, c)| c.of_another),
+            measured: column.measured,
             depth: 0,
         }))
     }
@@ -378,7 +388,7 @@ impl<'f> From<'f> {
     }
 
     /// What a query without people's rows gives.
-    pub(super) fn outputs_of_free(&self, select: &pb::SelectStmt) -> Vec<Named> {
+    pub(super) fn outputs_of_free(&self, select: &pb::SelectStmt, total: bool) -> Vec<Named> {
         let mut outputs = Vec::new();
         for node in &select.target_list {
             let Ok(Tree::ResTarget(target)) = Tree::of(node) else {
@@ -392,10 +402,14 @@ impl<'f> From<'f> {
                 name: name.to_owned(),
                 type_oid,
                 of_another: false,
+                measured: false,
+                total,
             };
             match (target.name.as_str(), fields.as_deref()) {
-                ("", Some([None])) => outputs.extend(self.star(None)),
-                ("", Some([.., Some(table), None])) => outputs.extend(self.star(Some(table))),
+                ("", Some([None])) => outputs.extend(as_given(self.star(None), total)),
+                ("", Some([.., Some(table), None])) => {
+                    outputs.extend(as_given(self.star(Some(table)), total));
+                }
                 (name, Some([.., Some(column)])) => {
                     let mut all = self.items.iter().flat_map(|i| &i.columns).filter(|c| c.name == *column);
                     let type_oid = match (all.next(), all.next()) {
@@ -412,6 +426,11 @@ impl<'f> From<'f> {
 }
 
 impl Item {
+    /// Nothing of it can fail. What is not a table, and gives no columns, is not known to.
+    fn is_total(&self) -> bool {
+        !self.columns.is_empty() && self.columns.iter().all(|column| column.total)
+    }
+
     fn new(name: String) -> Self {
         Self {
             name,
@@ -423,6 +442,11 @@ impl Item {
     }
 }
 
+/// Columns of a star, given by a query that may be total.
+fn as_given(columns: Vec<Named>, total: bool) -> impl Iterator<Item = Named> {
+    columns.into_iter().map(move |column| Named { total, ..column })
+}
+
 fn columns_of(relation: &Relation, others: &[usize]) -> Vec<Named> {
     let columns = relation.columns.iter().enumerate();
     columns
@@ -430,6 +454,8 @@ fn columns_of(relation: &Relation, others: &[usize]) -> Vec<Named> {
             name: column.name.clone(),
             type_oid: Some(column.type_oid),
             of_another: others.contains(&index),
+            measured: false,
+            total: true,
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use crate::sql::grammar::{Tree, Unknown};
 use crate::sql::parsed::{is_empty_select, string_of};
 
 use super::from::From;
-use super::{Reading, output, predicate};
+use super::{Reading, output, predicate, sublink};
 
 /// A column that a query gives.
 #[derive(Debug, Clone)]
@@ -21,6 +21,12 @@ pub struct Named {
     pub(super) type_oid: Option<Oid>,
     /// It is about another person than its row.
     pub(super) of_another: bool,
+    /// It holds what is stored of its row's person, or one aggregate of that: what an aggregate may be of. Anything
+    /// else could be a weight, chosen so that one person's value remains.
+    pub(super) measured: bool,
+    /// Giving it cannot fail, nor can the query that does: beside people's rows PostgreSQL may compute it for some of
+    /// them only, so that a failure would tell of a row.
+    pub(super) total: bool,
 }
 
 /// What a query gives.
@@ -234,6 +240,8 @@ impl Reading<'_, '_> {
                 let columns = columns.into_iter().zip(others).map(|(a, b)| Named {
                     type_oid: a.type_oid.filter(|_| a.type_oid == b.type_oid),
                     of_another: a.of_another || b.of_another,
+                    measured: a.measured && b.measured,
+                    total: a.total && b.total,
                     name: a.name,
                 });
                 Ok(Level::Rows {
@@ -295,7 +303,22 @@ impl Reading<'_, '_> {
         for node in from.expressions() {
             self.expression(node, scope, from)?;
         }
-        Ok(Level::Free(from.outputs_of_free(select)))
+        Ok(Level::Free(from.outputs_of_free(select, self.is_total(select, from))))
+    }
+
+    /// A query without people that cannot fail: plain columns of tables, under conditions that cannot either.
+    fn is_total(&self, select: &pb::SelectStmt, from: &From<'_>) -> bool {
+        let plain = |node: &pb::Node| match Tree::of(node) {
+            Ok(Tree::ResTarget(target)) => {
+                matches!(target.val.as_deref().map(Tree::of), Some(Ok(Tree::ColumnRef(_))))
+            }
+            _ => false,
+        };
+        let filter = select.where_clause.as_deref();
+        sublink::has_only_from_and_where(select)
+            && select.target_list.iter().all(plain)
+            && from.check(self).is_ok()
+            && filter.is_none_or(|f| predicate::row_condition(self, from, f).is_ok() && !predicate::has_query(f))
     }
 
     /// The queries in an expression.
@@ -371,6 +394,7 @@ impl Reading<'_, '_> {
 fn untyped(column: Named) -> Named {
     Named {
         type_oid: None,
+        total: false,
         ..column
     }
 }

@@ -132,10 +132,14 @@ pub(super) fn read(
     for node in &select.sort_clause {
         outputs.order(node, &named)?;
     }
+    let bounded = select.having_clause.is_some() || select.limit_count.is_some() || select.limit_offset.is_some();
+    let sorted = !select.sort_clause.is_empty();
     let columns = named.iter().map(|(name, value)| Named {
         name: name.clone(),
         type_oid: outputs.type_of(value),
         of_another: false,
+        measured: false,
+        total: !bounded && !sorted && outputs.is_total(value),
     });
     Ok((outputs.sizes(), columns.collect()))
 }
@@ -221,6 +225,18 @@ impl Outputs<'_, '_, '_> {
             }
         }
         sizes
+    }
+
+    /// A key, or an aggregate by itself.
+    fn is_total(&self, value: &pb::Node) -> bool {
+        match Tree::of(value) {
+            Ok(Tree::ColumnRef(_)) => true,
+            Ok(Tree::FuncCall(call)) => {
+                self.keys.is_call(call)
+                    || builtin_name(self.reading, call).is_some_and(|name| AGGREGATES.contains(&name))
+            }
+            _ => false,
+        }
     }
 
     fn type_of(&self, value: &pb::Node) -> Option<Oid> {
@@ -336,6 +352,11 @@ impl Outputs<'_, '_, '_> {
             let Some(column) = column.filter(|column| column.depth == 0) else {
                 return Err(self.reading.refuse("an aggregate's arguments may only be columns", at));
             };
+            if !column.measured {
+                let why =
+                    "an aggregate's arguments may only be columns of people's tables, not constants or other columns";
+                return Err(self.reading.refuse(why, at));
+            }
             columns.push(column.sql);
         }
         let filter = match call.agg_filter.as_deref() {
@@ -394,7 +415,7 @@ pub(super) fn is_star(reference: &pb::ColumnRef) -> bool {
 }
 
 /// No FILTER, OVER, ORDER BY, WITHIN GROUP or VARIADIC.
-fn is_plain(call: &pb::FuncCall) -> bool {
+pub(super) fn is_plain(call: &pb::FuncCall) -> bool {
     is_plain_but_filter(call) && call.agg_filter.is_none()
 }
 

@@ -104,31 +104,33 @@ impl Reading<'_, '_> {
         keys: Option<&Keys>,
     ) -> Result<Named, Refused> {
         let refuse = |at| Err(self.refuse("a sub-query over people's rows may only hand on columns", at));
-        let named = |type_oid, of_another| Named {
+        let named = |type_oid, of_another, measured| Named {
             name: name.clone(),
             type_oid,
             of_another,
+            measured,
+            total: true,
         };
         match value {
             Tree::ColumnRef(reference) => match from.any_column(self, reference)? {
                 Some(found) if keys.is_none_or(|keys| keys.is_column(&found)) => {
-                    Ok(named(found.type_oid, found.of_another))
+                    Ok(named(found.type_oid, found.of_another, found.measured))
                 }
                 Some(_) | None => refuse(Some(reference.location)),
             },
             Tree::FuncCall(call) => {
                 if let Some(type_oid) = output::cut_off(self, from, call)? {
                     if keys.is_none_or(|keys| keys.is_call(call)) {
-                        return Ok(named(Some(type_oid), false));
+                        return Ok(named(Some(type_oid), false, false));
                     }
                     return refuse(Some(call.location));
                 }
                 match keys {
-                    Some(_) => Ok(named(self.of_person(from, call)?, false)),
+                    Some(_) => Ok(named(self.of_person(from, call)?, false, true)),
                     None => refuse(Some(call.location)),
                 }
             }
-            Tree::AConst(_) | Tree::ParamRef(_) => Ok(named(None, false)),
+            Tree::AConst(_) | Tree::ParamRef(_) => Ok(named(None, false, false)),
             _ => refuse(None),
         }
     }
@@ -141,16 +143,16 @@ impl Reading<'_, '_> {
                        bool_and and bool_or of columns";
             Err(self.refuse(why, at))
         };
-        if !output::is_plain_but_filter(call) {
+        // A FILTER would make everybody else's value 0, and so count them beside the one whose is not.
+        if !output::is_plain(call) {
             return refuse();
-        }
-        if let Some(filter) = call.agg_filter.as_deref() {
-            predicate::row_condition(self, from, filter)?;
         }
         let column = match call.args.as_slice() {
             [] => None,
             [only] => match Tree::of(only) {
-                Ok(Tree::ColumnRef(reference)) => from.column(self, reference)?.map(|found| found.type_oid),
+                Ok(Tree::ColumnRef(reference)) => {
+                    from.column(self, reference)?.filter(|f| f.measured).map(|f| f.type_oid)
+                }
                 _ => return refuse(),
             },
             _ => return refuse(),

@@ -23,7 +23,7 @@ pub(super) fn condition(reading: &Reading<'_, '_>, from: &From<'_>, link: &pb::S
         Ok(Kind::AnySublink) if link.oper_name.is_empty() => Some(column(reading, from, link.testexpr.as_deref(), at)?),
         _ => return Err(may_fail(reading, at)),
     };
-    if !is_plain(select) {
+    if !has_only_from_and_where(select) {
         let why = "a sub-query in a condition on rows may only have FROM and WHERE";
         return Err(reading.refuse(why, at));
     }
@@ -68,8 +68,16 @@ pub(super) fn value(reading: &Reading<'_, '_>, from: &From<'_>, link: &pb::SubLi
         return Err(may_fail(reading, at));
     }
     let before = reading.people_seen();
-    match reading.level(query(reading, link)?, &from.scope, Some(from), Place::Sublink)? {
-        Level::Free(_) if reading.people_seen() > before => Ok(()),
+    let select = query(reading, link)?;
+    match reading.level(select, &from.scope, Some(from), Place::Sublink)? {
+        // Computed when a row first asks for it: an error of its own would tell of that row.
+        Level::Free(columns)
+            if reading.people_seen() > before
+                && has_only_from_and_where(select)
+                && columns.iter().all(|column| column.total) =>
+        {
+            Ok(())
+        }
         // What it computes without people is not looked at, and could fail for one row.
         Level::Free(_) => Err(may_fail(reading, at)),
         Level::Rows { .. } => Err(reading.refuse("people's rows stand in an expression", at)),
@@ -83,7 +91,8 @@ fn query<'l>(reading: &Reading<'_, '_>, link: &'l pb::SubLink) -> Result<&'l pb:
     }
 }
 
-fn is_plain(select: &pb::SelectStmt) -> bool {
+/// Besides its output.
+pub(super) fn has_only_from_and_where(select: &pb::SelectStmt) -> bool {
     let bare = pb::SelectStmt {
         target_list: Vec::new(),
         from_clause: Vec::new(),
