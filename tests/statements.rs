@@ -286,6 +286,18 @@ fn no_row_shows_in_a_statistic() {
         "SELECT count(*) FROM people WHERE city ~ '('",
         "SELECT count(*) FROM people, LATERAL (SELECT 1) x",
         "SELECT count(*) FROM people NATURAL JOIN orders",
+        // A weight of one's own choice leaves one person's value.
+        "SELECT sum(x) FROM (SELECT paid AS x FROM orders WHERE id = 5 UNION ALL SELECT 0 FROM orders) u",
+        "SELECT count(DISTINCT x) FROM (SELECT person, 1 AS x FROM orders WHERE id = 5 UNION ALL SELECT person, 0 FROM orders) u",
+        "SELECT covar_pop(o.paid, v.id) FROM orders o JOIN products v ON v.id = o.product",
+        "SELECT bool_or(v.f) FROM orders o JOIN (SELECT id, id = 5 AS f FROM products) v ON v.id = o.product",
+        // What fails, fails for single rows.
+        "SELECT count(*) FROM orders o JOIN (SELECT id, 1 / (id - id) AS z FROM products) v ON v.id = o.product",
+        "SELECT count(v.z) FROM orders o JOIN (SELECT id, 1 / (id - id) AS z FROM products) v ON v.id = o.product",
+        "WITH v AS (SELECT id FROM products WHERE 1 / (id - id) > 0) SELECT count(*) FROM orders o JOIN v ON v.id = o.product",
+        "SELECT count(*) FROM orders o JOIN (SELECT id FROM products LIMIT -1) v ON v.id = o.product",
+        "SELECT count(*) FROM orders o JOIN (SELECT count(*) / 0 AS id FROM people) v ON v.id = o.product",
+        "SELECT count(*) FROM orders WHERE id = 5 AND paid > (SELECT count(*) / 0 FROM people)",
         // One person's value decides for all.
         "SELECT count(*) FROM people WHERE (SELECT born FROM people WHERE id = 7) > '2000-01-01'",
         "SELECT count(*) FROM people p WHERE EXISTS (SELECT FROM people q WHERE q.id = 7 AND q.city = 'Bern')",

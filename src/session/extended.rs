@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::audit::{AuditUnavailable, Recorded};
-use crate::pipeline::Refusal;
+use crate::pipeline::{PlannedStatement, Refusal};
+use crate::policy::Code;
 use crate::sql::{Command, ConfigValue};
 use crate::upstream::Sender;
 use crate::wire::frontend::{Bind, Parse, Target};
@@ -13,7 +14,7 @@ use super::kept::LastForm;
 use super::planning::{Examined, Inner, cursor_of, tag_refusal};
 use super::prepared::{Origin, Planned, Portal, Prepared};
 use super::refusal;
-use super::request::Request;
+use super::request::{Request, refused_facts};
 use super::responses::{Running, Sent, What};
 use super::simple::{audit_unavailable, facts_of, rows_of, writes};
 use super::text::Text;
@@ -60,6 +61,10 @@ impl Session {
                 return Ok(());
             }
         };
+        if let Err(refusal) = self.may_name_tables(plan.statements.first()) {
+            self.refuse_parse(&parse.name, &refusal, Some(&text), &request);
+            return Ok(());
+        }
         let Ok(recorded) = self.trail.prepare(&plan.verified) else {
             self.fail_parse(&parse.name, &audit_unavailable(), None);
             return Ok(());
@@ -282,6 +287,44 @@ impl Session {
         }
     }
 
+    /// Whether names may be looked up: not behind a statement of the same pipeline that changed what exists, for there
+    /// is no time for a look before its Sync, and a name could mean another table by now.
+    fn may_name_tables(&self, statement: Option<&PlannedStatement>) -> Result<(), Arc<Refusal>> {
+        let names = |command: &Command| match command {
+            Command::Select
+            | Command::Write
+            | Command::Prepare { .. }
+            | Command::Execute { .. }
+            | Command::Declare { .. }
+            | Command::Explain
+            | Command::CopyOut
+            | Command::CopyIn
+            | Command::CreateAs => true,
+            Command::Set(_)
+            | Command::SetConfig(_)
+            | Command::SetCharacteristics
+            | Command::Reset(_)
+            | Command::ResetAll
+            | Command::Show(_)
+            | Command::Transaction(_)
+            | Command::Discard(_)
+            | Command::Deallocate(_)
+            | Command::Close(_)
+            | Command::Fetch { .. }
+            | Command::Explanation
+            | Command::Coordinate
+            | Command::Ddl
+            | Command::Refused => false,
+        };
+        let Some(statement) = statement.filter(|s| self.catalog.is_dirty() && self.unsynced && names(&s.command)) else {
+            return Ok(());
+        };
+        let facts = refused_facts(&statement.facts, Code::StatementNotAllowed);
+        let message = "a statement before this one in the pipeline changed what exists";
+        let hint = "send a Sync between them";
+        Err(Arc::new(*refusal::own(Code::StatementNotAllowed, message, Some(hint), facts)))
+    }
+
     /// The statement of that name as the current declaration has it, prepared upstream; `None`: it
     /// was refused in its place.
     async fn form<'p>(&mut self, name: &str, policy: &'p crate::policy::Policy) -> Result<Option<Form<'p>>, End> {
@@ -295,6 +338,10 @@ impl Session {
         }
         let request = self.request_for(&prepared.text, policy);
         let stamp = self.stamp();
+        if let Err(refusal) = self.may_name_tables(prepared.base.statement()) {
+            self.refuse_extended(&refusal, Some(&prepared.text), &request);
+            return Ok(None);
+        }
         if let Some((planned, upstream_name)) = prepared.as_before(stamp, &request) {
             self.shared.plans.known_by_session();
             return Ok(Some(Form {

@@ -270,7 +270,12 @@ impl Sent {
 /// Whether settings, names or the catalog may differ afterwards.
 fn changes(command: &Command) -> bool {
     match command {
-        Command::Prepare { .. } | Command::Deallocate(_) | Command::Declare { .. } | Command::Close(_) => true,
+        Command::Prepare { .. }
+        | Command::Deallocate(_)
+        | Command::Declare { .. }
+        | Command::Close(_)
+        | Command::CreateAs
+        | Command::Ddl => true,
         Command::Select
         | Command::Write
         | Command::SetConfig(_)
@@ -288,8 +293,6 @@ fn changes(command: &Command) -> bool {
         | Command::CopyOut
         | Command::CopyIn
         | Command::Coordinate
-        | Command::CreateAs
-        | Command::Ddl
         | Command::Refused => command.changes_settings(),
     }
 }

@@ -130,6 +130,26 @@ def temporary_tables_are_of_their_session_and_transaction():
 
 
 @test
+def no_name_is_looked_up_behind_a_change_in_the_same_pipeline():
+    with connect('support_app') as conn:
+        conn.execute('SET search_path = care')
+        before = conn.execute('SELECT quantity FROM orders WHERE order_id = 5').fetchone()
+
+        def shadowed():
+            with conn.pipeline():
+                conn.execute('CREATE TEMP TABLE orders (order_id int, quantity int)')
+                conn.execute('UPDATE orders SET quantity = 77 WHERE order_id = 5')
+        # PostgreSQL would change the temporary table; ours cannot have looked at it yet.
+        refused('statement_not_allowed', shadowed)
+        same(conn.execute('SELECT quantity FROM care.orders WHERE order_id = 5').fetchone(), before)
+        with conn.pipeline() as pipeline:
+            conn.execute('CREATE TEMP TABLE orders (order_id int, quantity int)')
+            pipeline.sync()
+            changed = conn.execute('UPDATE orders SET quantity = 77 WHERE order_id = 5')
+        same(changed.rowcount, 0)
+
+
+@test
 def notifications_are_delivered():
     with connect('support_app') as listens, connect('support_app') as speaks:
         listens.execute('LISTEN news')

@@ -145,3 +145,9 @@ PREPARE q AS SELECT product_id, count(*) FROM care.orders WHERE false GROUP BY p
 SET client_min_messages = warning; SELECT region, count(*) FROM care.customers GROUP BY region;
 -- case: notices-heard-again | role: analytics | purpose: service_improvement | audit: "rows":4,.*"groups_left_out":1\b | must-not-see: NOTICE
 BEGIN; SET client_min_messages = error; ROLLBACK; SELECT region, count(*) FROM care.customers GROUP BY region;
+-- case: no-filter-within-a-persons-row | role: analytics | purpose: service_improvement | fails | must-see: \(aggregate_required\)
+SELECT sum(x) FROM (SELECT customer_id, count(*) FILTER (WHERE order_id = 5 AND amount_cents > 20000) AS x FROM care.orders GROUP BY customer_id) u;
+-- case: no-constant-in-a-branch | role: analytics | purpose: service_improvement | fails | must-see: \(aggregate_required\)
+SELECT sum(x) FROM (SELECT amount_cents AS x FROM care.orders WHERE order_id = 5 UNION ALL SELECT 0 FROM care.orders) u;
+-- case: no-error-for-one-row | role: analytics | purpose: service_improvement | fails | must-see: \(aggregate_required\) | must-not-see: division
+SELECT sum(v.z) FROM care.orders o JOIN (SELECT product_id, 1 / (product_id - product_id) AS z FROM care.products) v USING (product_id) WHERE o.order_id = 5 AND o.amount_cents < 1000000;
