@@ -41,7 +41,7 @@ fn help(command: &[&str]) -> String {
 /// Each YAML document of a file.
 fn documents(path: &str) -> Vec<Value> {
     let text = text(path);
-    let parts = text.split("\n---\n").map(|part| serde_yaml::from_str(part));
+    let parts = text.split("\n---\n").map(serde_yaml::from_str);
     parts
         .collect::<Result<_, _>>()
         .unwrap_or_else(|error| panic!("{path}: {error}"))

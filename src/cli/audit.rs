@@ -26,7 +26,7 @@ enum Command {
     /// Search events
     Query(Box<query::Args>),
     /// Find the statements about one data subject, by the keyed hash of its key
-    Subject(subject::Args),
+    Subject(Box<subject::Args>),
     /// Report what was done for each purpose, as in a record of processing activities (GDPR Art. 30)
     Report(report::Args),
 }

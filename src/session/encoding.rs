@@ -13,8 +13,6 @@ use super::text::Text;
 use super::{End, Session};
 
 impl Session {
-    /// The server reads what the client sends as UTF-8.
-
     /// Whether a text, and what is sent for it, is read by the server as it was read here.
     pub(super) fn may_go_out(
         &self,

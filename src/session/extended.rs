@@ -316,13 +316,19 @@ impl Session {
             | Command::Ddl
             | Command::Refused => false,
         };
-        let Some(statement) = statement.filter(|s| self.catalog.is_dirty() && self.unsynced && names(&s.command)) else {
+        let Some(statement) = statement.filter(|s| self.catalog.is_dirty() && self.unsynced && names(&s.command))
+        else {
             return Ok(());
         };
         let facts = refused_facts(&statement.facts, Code::StatementNotAllowed);
         let message = "a statement before this one in the pipeline changed what exists";
         let hint = "send a Sync between them";
-        Err(Arc::new(*refusal::own(Code::StatementNotAllowed, message, Some(hint), facts)))
+        Err(Arc::new(*refusal::own(
+            Code::StatementNotAllowed,
+            message,
+            Some(hint),
+            facts,
+        )))
     }
 
     /// The statement of that name as the current declaration has it, prepared upstream; `None`: it
