@@ -83,14 +83,15 @@ fn plot(outcomes: &[Outcome], stage: &Stage) -> String {
         .flat_map(|o| (1..stage.targets.len()).map(|n| cpu(o, n)))
         .fold(1.0, f64::max);
     let (bar, gap, left, width) = (14, 18, 110, 520.0);
-    let height = shown.len() * (bar * 3 + gap) + 40;
+    let height = shown.len() * (bar * (stage.targets.len() - 1) + gap) + 40;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 720 {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
          <title>CPU of a query, in microseconds</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
-    let colours = ["", "#9aa5b1", "#cbd2d9", "#2f6f9f"];
+    let colours = ["", "#9aa5b1", "#cbd2d9", "#8fb8d6", "#2f6f9f"];
+    let bars = stage.targets.len() - 1;
     for (n, target) in stage.targets.iter().enumerate().skip(1) {
-        let x = left + (n - 1) * 130;
+        let x = left + (n - 1) * 140;
         let _ = writeln!(
             out,
             "<rect x=\"{x}\" y=\"10\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{}\" y=\"19\">{}</text>",
@@ -100,11 +101,11 @@ fn plot(outcomes: &[Outcome], stage: &Stage) -> String {
         );
     }
     for (row, outcome) in shown.iter().enumerate() {
-        let y = 34 + row * (bar * 3 + gap);
+        let y = 34 + row * (bar * bars + gap);
         let _ = writeln!(
             out,
             "<text x=\"4\" y=\"{}\">{}</text>",
-            y + bar * 2 - 3,
+            y + bar * bars / 2 + 3,
             outcome.workload.name
         );
         for (n, colour) in colours.iter().enumerate().take(stage.targets.len()).skip(1) {

@@ -63,7 +63,8 @@ impl Stage {
         };
         stage.bouncer();
         stage.forwarder();
-        stage.proxy();
+        stage.proxy("pgpurpose, disk", "disk");
+        stage.proxy("pgpurpose, system", "system");
         stage
     }
 
@@ -96,7 +97,8 @@ impl Stage {
         self.start("forwarder", port, command);
     }
 
-    fn proxy(&mut self) {
+    /// When an audit record counts as written: that is what the two differ in.
+    fn proxy(&mut self, name: &'static str, durability: &str) {
         let port = free_port();
         let rules = self.file("rules.yaml", RULES);
         let secret = self.file("secret", &"0123456789abcdef".repeat(2));
@@ -111,8 +113,9 @@ impl Stage {
             .arg("--secret-file")
             .arg(secret)
             .arg("--audit")
-            .arg(self.folder.join("audit.jsonl"));
-        self.start("pgpurpose", port, command);
+            .arg(self.folder.join(format!("audit-{durability}.jsonl")))
+            .args(["--audit-durability", durability]);
+        self.start(name, port, command);
     }
 
     fn file(&self, name: &str, text: &str) -> PathBuf {

@@ -71,7 +71,7 @@ impl World {
             "autovacuum=off",
             "jit=off",
             "synchronous_commit=off",
-            "max_connections=200",
+            "max_connections=600",
             "timezone=UTC",
             "max_parallel_workers_per_gather=0",
             &timeout,
