@@ -135,6 +135,8 @@ struct Builder {
     relations: HashMap<QualifiedName, Oid>,
     /// Temporary objects are no part of a schema.
     temporary: HashSet<String>,
+    /// Sequences of columns whose table is not there yet.
+    unowned: Vec<QualifiedName>,
     /// Extensions that the file asks for, whose objects are not known here.
     extensions: Vec<String>,
     passed_over: Vec<Remark>,
@@ -155,6 +157,7 @@ impl Builder {
             arrays,
             relations,
             temporary: HashSet::new(),
+            unowned: Vec::new(),
             extensions: Vec::new(),
             passed_over: Vec::new(),
         }

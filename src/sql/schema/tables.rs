@@ -71,6 +71,7 @@ impl Builder {
         let index = self.catalog.relations.len() - 1;
         self.edit_relation(index, |relation| relation.parents = parents);
         debug_assert!(self.catalog.relations.get(index).is_some_and(|r| r.oid == oid));
+        self.own_sequences(oid);
         self.set_primary_key(index, &keys)?;
         self.key_of_partition(index)
     }
@@ -141,7 +142,8 @@ impl Builder {
         }
         if sequence {
             let name = QualifiedName::new(&table.schema, format!("{}_{}_seq", table.name, column.name));
-            self.sequence(name)?;
+            self.sequence(name.clone())?;
+            self.unowned.push(name);
         }
         match columns.iter_mut().find(|c| c.name == column.name) {
             Some(known) => {
@@ -181,6 +183,16 @@ impl Builder {
             self.type_and_array(name, TypeKind::Composite(oid), 'C')?;
         }
         Ok(oid)
+    }
+
+    /// The sequences of new columns are the table's.
+    fn own_sequences(&mut self, table: Oid) {
+        for name in std::mem::take(&mut self.unowned) {
+            let found = self.catalog.relations.iter().position(|r| r.name == name);
+            if let Some(index) = found {
+                self.edit_relation(index, |sequence| sequence.parents = vec![table]);
+            }
+        }
     }
 
     pub(super) fn sequence(&mut self, name: QualifiedName) -> Outcome {
@@ -241,7 +253,8 @@ impl Builder {
         });
         let of = self.catalog.relations.get(index).map(|r| r.oid);
         let children = self.catalog.relations.iter().enumerate();
-        let children = children.filter(|(_, r)| of.is_some_and(|of| r.parents.contains(&of)));
+        let children =
+            children.filter(|(_, r)| r.kind != RelationKind::Sequence && of.is_some_and(|of| r.parents.contains(&of)));
         let children: Vec<usize> = children.map(|(index, _)| index).collect();
         children.into_iter().try_for_each(|child| self.key_of_partition(child))
     }
@@ -386,10 +399,11 @@ impl Builder {
         let mut keys = Vec::new();
         self.define(definition, &name, &mut new, &mut keys)?;
         let oid = self.catalog.relations.get(index).map(|r| r.oid).unwrap_or_default();
+        self.own_sequences(oid);
         // Children get it as well (`ATExecAddColumn`).
         let mut family = vec![oid];
         while let Some(child) = self.catalog.relations.iter().find_map(|r| {
-            let inherits = r.parents.iter().any(|p| family.contains(p));
+            let inherits = r.kind != RelationKind::Sequence && r.parents.iter().any(|p| family.contains(p));
             (inherits && !family.contains(&r.oid)).then_some(r.oid)
         }) {
             family.push(child);
