@@ -147,7 +147,8 @@ const tests = {
     const text = await page.locator('#main').innerText();
     assert.match(text, /revision 2026-11-24 → 2026-11-25/);
     assert.match(text, /marketing[\s\S]*care\.customers\.email/);
-    await page.locator('.group h2 a').click();
+    // One group for each database whose rules changed.
+    await page.locator('.group', { hasText: 'care.customers.email' }).locator('h2 a').first().click();
     await page.waitForURL(/\/events\/[0-9a-f-]{36}/);
     assert.match(await page.locator('#main').innerText(), /care\.customers\.email/);
   }),
