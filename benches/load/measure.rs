@@ -176,7 +176,7 @@ pub static WORKLOADS: [Workload; 16] = [
 
 const SECONDS: &str = "3";
 const TRANSACTIONS: &str = "4000";
-const IDLE_CONNECTIONS: usize = 400;
+const IDLE_CONNECTIONS: usize = 100;
 
 /// Runs a workload once.
 pub fn run(workload: &Workload, target: &Target) -> Sample {
