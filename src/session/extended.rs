@@ -338,17 +338,15 @@ impl Session {
             self.fail_extended(&no_statement(name));
             return Ok(None);
         };
-        if matches!(prepared.origin, Origin::Sql(_)) {
-            let request = self.request_for(&prepared.text, policy);
-            return Ok(self.form_of_sql(name, &prepared, request));
-        }
         let request = self.request_for(&prepared.text, policy);
-        let stamp = self.stamp();
         if let Err(refusal) = self.may_name_tables(prepared.base.statement()) {
             self.refuse_extended(&refusal, Some(&prepared.text), &request);
             return Ok(None);
         }
-        if let Some((planned, upstream_name)) = prepared.as_before(stamp, &request) {
+        if matches!(prepared.origin, Origin::Sql(_)) {
+            return Ok(self.form_of_sql(name, &prepared, request));
+        }
+        if let Some((planned, upstream_name)) = prepared.as_before(self.stamp(), &request) {
             self.shared.plans.known_by_session();
             return Ok(Some(Form {
                 upstream_name,

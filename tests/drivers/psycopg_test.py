@@ -141,6 +141,13 @@ def no_name_is_looked_up_behind_a_change_in_the_same_pipeline():
                 conn.execute('UPDATE orders SET quantity = 77 WHERE order_id = 5')
         # PostgreSQL would change the temporary table; ours cannot have looked at it yet.
         refused('statement_not_allowed', shadowed)
+
+        def prepared_before():
+            with conn.pipeline():
+                conn.execute('CREATE TEMP TABLE orders (order_id int, quantity int)')
+                conn.execute('EXECUTE change')
+        conn.execute('PREPARE change AS UPDATE orders SET quantity = 77 WHERE order_id = 5')
+        refused('statement_not_allowed', prepared_before)
         same(conn.execute('SELECT quantity FROM care.orders WHERE order_id = 5').fetchone(), before)
         with conn.pipeline() as pipeline:
             conn.execute('CREATE TEMP TABLE orders (order_id int, quantity int)')
