@@ -3,31 +3,30 @@
 //! New rules take the place of the old ones whole, or not at all; a statement that is under way keeps
 //! those it was planned under. The journal is told that they changed, and what changed for whom.
 //!
-//! What is watched are folders, since editors and Kubernetes replace files: a ConfigMap is a folder of links
-//! through `..data`, which is a link itself that is swapped at once. What no watcher tells, as on network
-//! file systems, is found by a look every half minute.
+//! Files are looked at a few times a second, not watched: a watcher is told of everything that happens in their
+//! folder, and where the audit lies in the same one, that is every record. It costs a `stat` of each file, and is the
+//! same for what editors replace, for the links of a ConfigMap and on network file systems.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use notify::{RecursiveMode, Watcher as _};
 use time::OffsetDateTime;
-use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::audit::{CellChange, Event, PolicyStamp};
 use crate::policy::{Change, Policy};
 use crate::rules::{self, PolicySet};
 use crate::session::{Rules, Shared};
 
-use super::rules_files::{self, RulesError};
+use super::rules_files::{self, Look, RulesError};
 
-/// So long must nothing happen after a change: whoever writes several files, or one in pieces, is done then.
-const QUIET: Duration = Duration::from_millis(250);
+/// How often to look at the files. A change counts when the next look finds no other: whoever writes several files,
+/// or one in pieces, is done then.
+const LOOK: Duration = Duration::from_millis(250);
 
-/// How often to look without being told.
-const LOOK: Duration = Duration::from_secs(30);
+/// How often to read them all the same: a file may change and look as before.
+const READ: Duration = Duration::from_secs(30);
 
 /// Puts new rules in force.
 pub(super) struct Reloader {
@@ -35,23 +34,38 @@ pub(super) struct Reloader {
     shared: Arc<Shared>,
     /// The hash of what was read last, accepted or not.
     seen: Mutex<Option<String>>,
+    /// The files that were read last.
+    names: Mutex<Vec<String>>,
 }
 
 impl Reloader {
     pub(super) fn new(path: PathBuf, shared: Arc<Shared>) -> Self {
         let seen = Mutex::new(Some(shared.rules.load().set.sha256().to_owned()));
-        Self { path, shared, seen }
+        let names = Mutex::default();
+        Self {
+            path,
+            shared,
+            seen,
+            names,
+        }
     }
 
     /// Reads the rules, whether or not they changed.
     pub(super) fn reload(&self) {
-        let files = rules_files::read(&self.path);
+        let files = self.read();
         self.accept(files);
+    }
+
+    fn read(&self) -> Result<Vec<(String, String)>, RulesError> {
+        let files = rules_files::read(&self.path)?;
+        let names = files.iter().map(|(name, _)| name.clone()).collect();
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        Ok(files)
     }
 
     /// Reads the rules if the files are not those that were read last.
     fn reload_changed(&self) {
-        let files = rules_files::read(&self.path);
+        let files = self.read();
         let hash = files.as_ref().ok().map(|files| rules::hash(files));
         if *self.seen.lock().unwrap_or_else(PoisonError::into_inner) != hash {
             self.accept(files);
@@ -94,40 +108,27 @@ impl Reloader {
 
     /// Reloads whenever the files change, until it is dropped.
     pub(super) async fn watch(&self) {
+        let mut read: Option<(Look, Instant)> = None;
+        let mut before = None;
         loop {
-            let changed = Arc::new(Notify::new());
-            // Made anew each time: a link may point to another folder now.
-            let watcher = watcher(&self.path, &changed);
-            if let Err(error) = &watcher {
-                tracing::warn!("the rules' folder cannot be watched, only looked at: {error}");
+            let now = tokio::task::block_in_place(|| self.look());
+            let settled = before.as_ref() == Some(&now);
+            let known = read
+                .as_ref()
+                .is_some_and(|(look, at)| *look == now && at.elapsed() < READ);
+            if settled && !known {
+                tokio::task::block_in_place(|| self.reload_changed());
+                read = Some((now.clone(), Instant::now()));
             }
-            // What changed while nobody watched is seen here.
-            tokio::task::block_in_place(|| self.reload_changed());
-            if timeout(LOOK, changed.notified()).await.is_ok() {
-                while timeout(QUIET, changed.notified()).await.is_ok() {}
-            }
-            // A watcher that fails at once must not make this spin.
-            sleep(Duration::from_millis(1)).await;
-            drop(watcher);
+            before = Some(now);
+            sleep(LOOK).await;
         }
     }
-}
 
-/// Tells of each change of a file or folder of rules, and of the name under which it is found.
-fn watcher(path: &Path, changed: &Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
-    let changed = Arc::clone(changed);
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Reading is no change; an error, such as an overflow, may hide one.
-        if !event.is_ok_and(|event| event.kind.is_access()) {
-            changed.notify_one();
-        }
-    })?;
-    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-    watcher.watch(above.unwrap_or(Path::new(".")), RecursiveMode::NonRecursive)?;
-    if path.is_dir() {
-        watcher.watch(path, RecursiveMode::Recursive)?;
+    fn look(&self) -> Look {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        rules_files::look(&self.path, &names)
     }
-    Ok(watcher)
 }
 
 /// The events that say what changed for whom, one for each database.

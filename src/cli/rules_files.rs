@@ -2,6 +2,7 @@
 //! in them is the business of `rules`.
 
 use std::collections::VecDeque;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use crate::rules::{self, Diagnostics, PolicySet};
@@ -75,6 +76,32 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, RulesError> {
     }
     files.sort();
     Ok(files)
+}
+
+/// How files and folders look from outside, in order. `None`: there is nothing to be seen.
+pub type Look = Vec<Option<(u64, i64, i64, u64)>>;
+
+/// Looks at all that [`read`] of `path` may depend on, where it last gave `names`: the files and the folders they lie in,
+/// links followed. Whatever is written, replaced, added or removed makes another look, unless its clock and size lie.
+pub fn look(path: &Path, names: &[String]) -> Look {
+    let folder = if path.is_dir() { path } else { parent(path) };
+    let files = names.iter().map(|name| folder.join(name));
+    let places = files.flat_map(|file| [parent(&file).to_owned(), file]);
+    [folder.to_owned(), path.to_owned()]
+        .into_iter()
+        .chain(places)
+        .map(|place| seen(&place))
+        .collect()
+}
+
+fn parent(path: &Path) -> &Path {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    above.unwrap_or(Path::new("."))
+}
+
+fn seen(path: &Path) -> Option<(u64, i64, i64, u64)> {
+    let data = std::fs::metadata(path).ok()?;
+    Some((data.ino(), data.mtime(), data.mtime_nsec(), data.size()))
 }
 
 fn utf8(bytes: Vec<u8>) -> std::io::Result<String> {

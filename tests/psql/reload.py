@@ -8,6 +8,7 @@ Exit 0: all as it should be.
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -15,7 +16,7 @@ import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'support'))
-from stack import ROOT, Score, Stack, free_port, until  # noqa: E402
+from stack import ROOT, Score, Stack, free_port, serve, until  # noqa: E402
 
 FILE = 'customer-care.yaml'
 NAMES_RAW = 'data_categories: [user.unique_id, user.name, user.contact, user.demographic], as: raw'
@@ -127,6 +128,32 @@ class Run:
         assert old['policy'] == new['before'] != new['policy'], (old['policy'], new)
 
 
+    def the_audit_beside_the_rules(self):
+        """Records that are written into the rules' own folder all the time are no change of theirs, and hide none."""
+        stack = self.stack
+        folder = tempfile.mkdtemp(dir=stack.dir)
+        rules = f'{folder}/{FILE}'
+        with open(rules, 'w', encoding='utf8') as file:
+            file.write(self.open)
+        proxy, port, _ = serve(stack.binary, stack.upstream, rules, f'{folder}/audit.jsonl', f'{folder}/log')
+        shown = lambda: stack.psql(port, 'support_app', 'care', QUERY, '-At').strip()  # noqa: E731
+
+        asking = subprocess.Popen(['psql', '-X', '-h', '127.0.0.1', '-p', str(port), '-U', 'support_app', '-d', 'care'],
+                                  stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        asking.stdin.write(b'SELECT 1 \\watch 0.02\n')
+        asking.stdin.flush()
+        try:
+            assert shown() == RAW
+            with open(rules, 'w', encoding='utf8') as file:
+                file.write(self.masked)
+            assert until(lambda: shown() == MASKED, 20)
+        finally:
+            asking.kill()
+            asking.wait()
+            proxy.terminate()
+            proxy.wait(20)
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument('--bin', default='target/debug/pgpurpose')
@@ -137,7 +164,8 @@ def main():
         rules = ConfigMap(folder, text)
         with Stack(o.bin, folder, more=('--admin', f'127.0.0.1:{admin}')) as stack:
             run = Run(stack, admin, rules, text)
-            for case in (run.a_link_that_is_swapped, run.a_file_that_is_half_written, run.a_statement_under_way):
+            for case in (run.a_link_that_is_swapped, run.a_file_that_is_half_written, run.a_statement_under_way,
+                         run.the_audit_beside_the_rules):
                 try:
                     case()
                     score.add(case.__name__, True)
