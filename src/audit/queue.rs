@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// How long what nobody waits for may stay in the queue: until then somebody else may write it along.
-const LINGER: Duration = Duration::from_millis(5);
+const LINGER: Duration = Duration::from_millis(20);
 
 /// How many ranges of failed tickets are told apart.
 const MOST_FAILURES: usize = 256;

@@ -28,13 +28,13 @@ pub struct Glass {
 
 impl Glass {
     /// The declaration is used for the first time; `None`: its purpose is an ordinary one.
-    pub fn broken(declared: &Declared, purpose: &Purpose, now: OffsetDateTime) -> Option<Self> {
+    pub fn broken(declared: &Declared, purpose: &Purpose, now: impl FnOnce() -> OffsetDateTime) -> Option<Self> {
         let rule = purpose.break_glass?;
         Some(Self {
             purpose: purpose.name.clone(),
             reason: declared.declaration.reason.clone(),
             actor: declared.declaration.actor.clone(),
-            until: now + Duration::minutes(i64::from(rule.max_minutes)),
+            until: now() + Duration::minutes(i64::from(rule.max_minutes)),
             told: false,
         })
     }
@@ -69,12 +69,11 @@ impl Session {
 
     /// A statement is about to run under this request: where that breaks a glass, it is told of.
     pub(super) fn use_glass(&mut self, request: &Request<'_>) {
-        let now = self.now();
         let Some(admission) = request.admission() else { return };
         if self.glass.as_ref().is_some_and(|glass| glass.is_of(&request.declared)) {
             return;
         }
-        if let Some(glass) = Glass::broken(&request.declared, admission.purpose(), now) {
+        if let Some(glass) = Glass::broken(&request.declared, admission.purpose(), || self.now()) {
             self.end_glass();
             let until = glass.until;
             self.trail
@@ -85,8 +84,8 @@ impl Session {
 
     /// Tells once that the time of a declaration is over.
     pub(super) fn watch_glass(&mut self) {
-        let now = self.now();
-        if let Some(glass) = self.glass.as_mut().filter(|g| g.is_over(now) && !g.told) {
+        let now = self.shared.options.clock.as_ref();
+        if let Some(glass) = self.glass.as_mut().filter(|g| !g.told && g.is_over(now())) {
             glass.told = true;
             self.trail.break_glass(glass, BreakGlassPhase::Ended, &self.rules.stamp);
         }
@@ -158,8 +157,8 @@ mod tests {
         let policy = set.for_database("any").unwrap();
         let now = datetime!(2026-01-01 12:00 UTC);
         let used = declared("emergency", "T-1");
-        assert_eq!(Glass::broken(&used, &policy.purposes["care"], now), None);
-        let glass = Glass::broken(&used, &policy.purposes["emergency"], now).unwrap();
+        assert_eq!(Glass::broken(&used, &policy.purposes["care"], || now), None);
+        let glass = Glass::broken(&used, &policy.purposes["emergency"], || now).unwrap();
         assert!(glass.is_of(&used));
         assert!(!glass.is_of(&declared("emergency", "T-2")) && !glass.is_of(&declared("care", "T-1")));
         assert!(!glass.is_over(datetime!(2026-01-01 12:29 UTC)));

@@ -42,8 +42,6 @@ impl Session {
     /// Waits until one of the sockets, the journal or the process has something new.
     pub(super) async fn wait(&mut self) -> Result<(), End> {
         self.release()?;
-        self.client.give_buffers_back();
-        self.upstream.give_buffers_back();
         let news = self.news().await;
         self.client.take_buffers();
         self.upstream.take_buffers();
@@ -108,6 +106,8 @@ impl Session {
             if longest.is_some() && silence.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(News::Silence);
             }
+            self.client.give_buffers_back();
+            self.upstream.give_buffers_back();
             Poll::Pending
         })
         .await

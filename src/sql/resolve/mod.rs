@@ -7,6 +7,7 @@
 
 mod call;
 mod column;
+mod conjunct;
 mod definition;
 mod expr;
 mod figure;
@@ -19,6 +20,7 @@ mod printer;
 mod query;
 mod scope;
 mod total;
+mod with;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

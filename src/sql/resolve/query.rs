@@ -1,7 +1,5 @@
 //! SELECT in all its forms: scopes from WITH and FROM, outputs, and the clauses that use them.
 
-use std::rc::Rc;
-
 use pg_query::protobuf as pb;
 
 use crate::pipeline::Position;
@@ -12,8 +10,8 @@ use crate::sql::parsed::{is_plain_distinct, output_call, set_config_call, string
 use super::expr::{Place, Returning, Value};
 use super::figure::column_name;
 use super::group::Met;
-use super::scope::{Cte, Item, Scope, Sources};
-use super::{Conjunct, JoinConjunct, OutputColumn, Problem, Resolver, Result};
+use super::scope::{Item, Scope};
+use super::{OutputColumn, Problem, Resolver, Result};
 
 /// The deepest nesting of queries that is examined.
 const MAX_DEPTH: usize = 64;
@@ -387,234 +385,6 @@ impl Resolver<'_> {
         self.expr_opt(select.limit_offset.as_deref(), place)?;
         Ok(())
     }
-
-    /// WITH: each query sees the ones before it; under RECURSIVE also itself and the ones after it.
-    pub(super) fn with_clause(&mut self, with: &pb::WithClause, scope: &mut Scope<'_>) -> Result<()> {
-        let ctes: Vec<&pb::CommonTableExpr> = with
-            .ctes
-            .iter()
-            .map(|node| match Tree::of(node)? {
-                Tree::CommonTableExpr(cte) => Ok(cte),
-                _ => Err(Problem::refuse(
-                    Code::NotUnderstood,
-                    "this WITH is not understood",
-                    None,
-                )),
-            })
-            .collect::<Result<_>>()?;
-        if with.recursive {
-            return self.recursive_ctes(&ctes, scope);
-        }
-        for cte in &ctes {
-            let columns = self.cte_columns(cte, scope)?;
-            scope.ctes.push(Cte {
-                name: cte.ctename.clone(),
-                columns: Rc::new(columns),
-                open: false,
-            });
-        }
-        Ok(())
-    }
-
-    fn cte_columns(&mut self, cte: &pb::CommonTableExpr, scope: &Scope<'_>) -> Result<Vec<OutputColumn>> {
-        let mut columns = self.cte_query(cte, scope)?;
-        rename(&mut columns, &cte.aliascolnames);
-        add_search_and_cycle(cte, &mut columns);
-        Ok(columns)
-    }
-
-    /// Each refers to itself and to the others, before and behind it: names come from first arms, and
-    /// the rounds go on until no more values flow.
-    fn recursive_ctes(&mut self, ctes: &[&pb::CommonTableExpr], scope: &mut Scope<'_>) -> Result<()> {
-        let first = scope.ctes.len();
-        for cte in ctes {
-            let (columns, open) = self.first_arm_columns(cte, scope)?;
-            scope.ctes.push(Cte {
-                name: cte.ctename.clone(),
-                columns: Rc::new(columns),
-                open,
-            });
-        }
-        loop {
-            let mut grown = false;
-            for (i, cte) in ctes.iter().enumerate() {
-                let mut columns = self.cte_columns(cte, scope)?;
-                let Some(slot) = scope.ctes.get_mut(first + i) else {
-                    continue;
-                };
-                // Values may move between columns from one round to the next.
-                let mut all: Sources = columns.iter().flat_map(|c| c.sources.iter().copied()).collect();
-                all.extend(slot.columns.iter().flat_map(|c| c.sources.iter().copied()));
-                columns.iter_mut().for_each(|c| c.sources.clone_from(&all));
-                grown |= slot.open || *slot.columns != columns;
-                *slot = Cte {
-                    name: cte.ctename.clone(),
-                    columns: Rc::new(columns),
-                    open: false,
-                };
-            }
-            if !grown {
-                return Ok(());
-            }
-        }
-    }
-
-    /// The columns of a recursive query by its first arm alone, with nothing noted: names only.
-    /// True where it needs a later one: until its turn its columns are unknown.
-    fn first_arm_columns(&mut self, cte: &pb::CommonTableExpr, scope: &Scope<'_>) -> Result<(Vec<OutputColumn>, bool)> {
-        let Some(query) = cte.ctequery.as_deref() else {
-            return Ok((Vec::new(), true));
-        };
-        let Tree::SelectStmt(mut select) = Tree::of(query)? else {
-            return Ok((Vec::new(), true));
-        };
-        let whole = select;
-        while let Some(left) = &select.larg {
-            select = left;
-        }
-        let before = self.out.clone();
-        let mut inner = Scope::below(scope);
-        // Where the query is its own first arm, its WITH is read with it.
-        let columns = match &whole.with_clause {
-            Some(with) if whole.larg.is_some() => self
-                .with_clause(with, &mut inner)
-                .and_then(|()| self.nested(select, &inner, None)),
-            Some(_) | None => self.nested(select, &inner, None),
-        };
-        self.out = before;
-        let open = columns.is_err();
-        let mut columns = columns.unwrap_or_default();
-        rename(&mut columns, &cte.aliascolnames);
-        add_search_and_cycle(cte, &mut columns);
-        Ok((columns, open))
-    }
-
-    fn cte_query(&mut self, cte: &pb::CommonTableExpr, scope: &Scope<'_>) -> Result<Vec<OutputColumn>> {
-        let Some(query) = cte.ctequery.as_deref() else {
-            return Err(Problem::refuse(
-                Code::NotUnderstood,
-                "this WITH is not understood",
-                None,
-            ));
-        };
-        match Tree::of(query)? {
-            Tree::SelectStmt(select) => self.nested(select, scope, None),
-            write @ (Tree::InsertStmt(_) | Tree::UpdateStmt(_) | Tree::DeleteStmt(_) | Tree::MergeStmt(_)) => {
-                self.write_in_with(write, scope)
-            }
-            _ => Err(Problem::refuse(
-                Code::NotUnderstood,
-                "this WITH is not understood",
-                None,
-            )),
-        }
-    }
-
-    /// Conjuncts of WHERE that compare a column of one relation with one constant or parameter.
-    pub(super) fn conjuncts(&mut self, filter: Option<&pb::Node>, scope: &Scope<'_>) {
-        let Some(Ok(tree)) = filter.map(Tree::of) else { return };
-        match tree {
-            Tree::BoolExpr(b) if b.boolop == pb::BoolExprType::AndExpr as i32 => {
-                b.args.iter().for_each(|arg| self.conjuncts(Some(arg), scope));
-            }
-            Tree::AExpr(e) if e.kind == pb::AExprKind::AexprOp as i32 => {
-                let _ = self.conjunct(e, scope);
-            }
-            _ => {} // an optimisation only: what is not simple stays outside the fence
-        }
-    }
-
-    fn conjunct(&mut self, e: &pb::AExpr, scope: &Scope<'_>) -> Option<()> {
-        let [operator] = e.name.as_slice() else { return None };
-        let operator = string_of(operator)?;
-        if !matches!(operator, "=" | "<" | ">" | "<=" | ">=") {
-            return None;
-        }
-        let Tree::ColumnRef(reference) = Tree::of(e.lexpr.as_deref()?).ok()? else {
-            return None;
-        };
-        let value = match Tree::of(e.rexpr.as_deref()?).ok()? {
-            Tree::ParamRef(p) => p.location,
-            Tree::AConst(c) if is_one_token(c) => c.location,
-            Tree::ColumnRef(other) => {
-                self.join_conjunct(operator, reference, other, scope);
-                self.join_conjunct(mirrored(operator), other, reference, scope);
-                return None;
-            }
-            _ => return None,
-        };
-        let (item, column) = owner(reference, scope)?;
-        let (index, base) = (item.use_index?, column.sources.iter().next()?);
-        let total = self.total_with_constant(operator, column);
-        let slot = self.out.relations.get_mut(index)?;
-        if total && slot.oid == base.relation {
-            let new = Conjunct {
-                column: base.column,
-                operator: operator.to_owned(),
-                value: usize::try_from(value).ok()?,
-            };
-            if !slot.conjuncts.contains(&new) {
-                slot.conjuncts.push(new);
-            }
-        }
-        Some(())
-    }
-
-    /// A comparison of a target's column with a column of another relation.
-    fn join_conjunct(
-        &mut self,
-        operator: &str,
-        reference: &pb::ColumnRef,
-        other: &pb::ColumnRef,
-        scope: &Scope<'_>,
-    ) -> Option<()> {
-        let (item, column) = owner(reference, scope)?;
-        let (other_item, other_column) = owner(other, scope)?;
-        let (target, base) = (item.target?, column.sources.iter().next()?);
-        let value = |column: &OutputColumn| Value {
-            type_oid: column.type_oid,
-            total: true,
-            ..Value::default()
-        };
-        if other_item.target.is_some() || !self.total_operator(operator, &value(column), &value(other_column)) {
-            return None;
-        }
-        let new = JoinConjunct {
-            column: base.column,
-            operator: operator.to_owned(),
-            other: usize::try_from(other.location).ok()?,
-            parts: other.fields.len(),
-        };
-        let slot = self.out.relations.get_mut(target)?;
-        if !slot.joins.contains(&new) {
-            slot.joins.push(new);
-        }
-        Some(())
-    }
-}
-
-/// The item and column of this level that a reference means, where only one can be meant.
-fn owner<'s>(reference: &pb::ColumnRef, scope: &'s Scope<'_>) -> Option<(&'s Item, &'s OutputColumn)> {
-    let fields: Vec<&str> = reference.fields.iter().filter_map(string_of).collect();
-    let mut owners = scope.items.iter().filter_map(|item| match fields.as_slice() {
-        [name] => item.columns.iter().find(|c| c.name == *name).map(|c| (item, c)),
-        [relation, name] if item.name == *relation => item.columns.iter().find(|c| c.name == *name).map(|c| (item, c)),
-        _ => None,
-    });
-    let found = owners.next()?;
-    let alone = owners.next().is_none() && scope.merged.is_empty() && !scope.items.iter().any(|i| i.open);
-    alone.then_some(found)
-}
-
-/// The operator that holds with its sides exchanged.
-fn mirrored(operator: &str) -> &str {
-    match operator {
-        "<" => ">",
-        ">" => "<",
-        "<=" => ">=",
-        ">=" => "<=",
-        other => other,
-    }
 }
 
 /// The columns of a join in the order of `SELECT *`: those merged at the outermost join first, then
@@ -642,15 +412,6 @@ pub(super) fn join_columns(scope: &Scope<'_>, range: std::ops::Range<usize>) -> 
     columns
 }
 
-/// `-5` is one constant of two tokens.
-fn is_one_token(constant: &pb::AConst) -> bool {
-    match &constant.val {
-        Some(pb::a_const::Val::Ival(i)) => i.ival >= 0,
-        Some(pb::a_const::Val::Fval(f)) => !f.fval.starts_with('-'),
-        Some(pb::a_const::Val::Boolval(_) | pb::a_const::Val::Sval(_) | pb::a_const::Val::Bsval(_)) | None => true,
-    }
-}
-
 /// An unqualified name standing alone.
 fn bare_name(tree: Tree<'_>) -> Option<&str> {
     let Tree::ColumnRef(reference) = tree else { return None };
@@ -670,26 +431,5 @@ pub(super) fn rename(columns: &mut Vec<OutputColumn>, names: &[pb::Node]) {
                 ..OutputColumn::default()
             }),
         }
-    }
-}
-
-/// SEARCH and CYCLE add columns of their own.
-fn add_search_and_cycle(cte: &pb::CommonTableExpr, columns: &mut Vec<OutputColumn>) {
-    let sources: Sources = columns.iter().flat_map(|c| c.sources.iter().copied()).collect();
-    let mut add = |name: &str| {
-        if !name.is_empty() {
-            columns.push(OutputColumn {
-                name: name.to_owned(),
-                sources: sources.clone(),
-                type_oid: None,
-            });
-        }
-    };
-    if let Some(search) = &cte.search_clause {
-        add(&search.search_seq_column);
-    }
-    if let Some(cycle) = &cte.cycle_clause {
-        add(&cycle.cycle_mark_column);
-        add(&cycle.cycle_path_column);
     }
 }
