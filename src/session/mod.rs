@@ -17,6 +17,7 @@ mod core;
 mod encoding;
 mod errors;
 mod extended;
+mod failing;
 mod in_force;
 mod kept;
 pub mod keys;
