@@ -7,10 +7,10 @@ use crate::pipeline::Position;
 use crate::policy::Code;
 use crate::sql::parsed::set_config_call;
 
-use super::expr::{Place, TEXT, Value};
 use super::group::Met;
 use super::names::{Callee, parts};
 use super::scope::Scope;
+use super::value::{Place, TEXT, Value};
 use super::{Problem, Resolver, Result};
 
 impl Resolver<'_> {

@@ -9,9 +9,9 @@ use crate::pipeline::Position;
 use crate::policy::Code;
 use crate::sql::grammar::Tree;
 
-use super::expr::{Place, Returning, Value};
 use super::names::parts;
 use super::scope::{Item, Scope, Sources};
+use super::value::{Place, Returning, Value};
 use super::{BaseColumn, LongReference, OutputColumn, Problem, Resolver, Result, TargetReference};
 
 /// Columns that every stored table has besides its own (`system_columns`, heap.c).

@@ -8,8 +8,8 @@ use pg_query::protobuf as pb;
 use crate::sql::grammar::Tree;
 use crate::sql::parsed::string_of;
 
-use super::expr::Value;
 use super::scope::{Item, Scope};
+use super::value::Value;
 use super::{Conjunct, JoinConjunct, OutputColumn, Resolver};
 
 impl Resolver<'_> {

@@ -9,8 +9,8 @@ use crate::pipeline::Position;
 use crate::policy::{Code, Verb};
 use crate::sql::grammar::Tree;
 
-use super::expr::Place;
 use super::scope::{Item, Scope, Sources};
+use super::value::Place;
 use super::{Arbiter, OutputColumn, Problem, Resolver, Result, WriteKind};
 
 impl Resolver<'_> {

@@ -19,7 +19,9 @@ mod parameter;
 mod printer;
 mod query;
 mod scope;
+mod table_function;
 mod total;
+mod value;
 mod with;
 mod write;
 

@@ -4,8 +4,8 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf as pb;
 
-use super::expr::TEXT;
 use super::names::{CallResult, Callee, parts};
+use super::value::TEXT;
 use super::{Printer, PrinterKind, Resolver};
 
 impl Resolver<'_> {

@@ -7,10 +7,10 @@ use crate::policy::Code;
 use crate::sql::grammar::Tree;
 use crate::sql::parsed::{is_plain_distinct, output_call, set_config_call, string_of};
 
-use super::expr::{Place, Returning, Value};
 use super::figure::column_name;
 use super::group::Met;
 use super::scope::{Item, Scope};
+use super::value::{Place, Returning, Value};
 use super::{OutputColumn, Problem, Resolver, Result};
 
 /// The deepest nesting of queries that is examined.

@@ -5,7 +5,7 @@ use pg_query::protobuf as pb;
 use crate::catalog::{Oid, TypeKind, lists};
 use crate::sql::grammar::Tree;
 
-use super::expr::{TEXT, Value};
+use super::value::{TEXT, Value};
 use super::{OutputColumn, Resolver};
 
 /// Domains over domains are followed so far.

@@ -11,9 +11,9 @@ use crate::sql::grammar::Tree;
 use crate::sql::parsed::{into_clause, string_of};
 
 use super::column::base_columns;
-use super::expr::{Place, Returning};
 use super::figure::column_name;
 use super::scope::{Item, Scope, Sources};
+use super::value::{Place, Returning};
 use super::{Assignment, OutputColumn, Problem, Resolver, Result, Target, TargetStar, Use, WriteKind};
 
 impl Resolver<'_> {
