@@ -1,7 +1,6 @@
 //! FROM: relations, derived tables, functions, joins, and the names they bring into scope.
 
 use pg_query::protobuf as pb;
-
 use crate::catalog::{Relation, RelationKind, SearchPath};
 use crate::pipeline::Position;
 use crate::policy::Code;
