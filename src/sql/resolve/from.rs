@@ -1,11 +1,11 @@
 //! FROM: relations, derived tables, functions, joins, and the names they bring into scope.
 
-use pg_query::protobuf as pb;
 use crate::catalog::{Relation, RelationKind, SearchPath};
 use crate::pipeline::Position;
 use crate::policy::Code;
 use crate::sql::grammar::Tree;
 use crate::sql::parsed::string_of;
+use pg_query::protobuf as pb;
 
 use super::column::base_columns;
 use super::query::rename;
