@@ -84,6 +84,7 @@ impl Reloader {
                 let changed = changed(&old.set, &set);
                 let version = old.version + 1;
                 self.shared.rules.store(Arc::new(Rules { version, set }));
+                self.shared.plans.forget();
                 journal.note(Event::Reload {
                     accepted: true,
                     errors: 0,

@@ -153,6 +153,7 @@ fn secret(args: &Args) -> Result<Vec<u8>, String> {
 }
 
 async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) -> Result<(), String> {
+    look_at_server(&shared).await?;
     let listener = listen(args.listen, args.reuse_port)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let handler = |kind| signal(kind).map_err(|error| error.to_string());
@@ -209,6 +210,30 @@ async fn serve(args: &Args, shared: Arc<Shared>, phase: watch::Sender<Phase>) ->
         let _ = tokio::time::timeout(Duration::from_secs(6), sessions).await;
     }
     Ok(())
+}
+
+/// Without a login of our own it is looked at over that of the first client.
+async fn look_at_server(shared: &Shared) -> Result<(), String> {
+    let report = match &shared.options.verifiers {
+        Some(verifiers) => verifiers.look_at_server().await,
+        None => None,
+    };
+    match report {
+        Some(Ok(report)) if report.objections.is_empty() => Ok(()),
+        Some(Ok(report)) => Err(format!(
+            "the database server, {}, is not supported: {}",
+            report.engine,
+            report.objections.join("; ")
+        )),
+        Some(Err(_)) => {
+            tracing::warn!("the database server cannot be looked at yet: it is when the first client has logged in");
+            Ok(())
+        }
+        None => {
+            tracing::info!("what the database server is and has is looked at when the first client has logged in");
+            Ok(())
+        }
+    }
 }
 
 fn announce(address: SocketAddr) {

@@ -67,7 +67,7 @@ impl From<LoadError> for Failed {
             LoadError::Server(fields) if fields.is_fatal() => {
                 Self::Tell(errors::rebuild(&fields, errors::About::default()))
             }
-            LoadError::Server(_) | LoadError::Login(_) | LoadError::Tls(_) | LoadError::Unexpected(_) => {
+            LoadError::Server(_) | LoadError::Login(_) | LoadError::Tls(_) | LoadError::Unfit { .. } | LoadError::Unexpected(_) => {
                 Self::Tell(fatal("XX000", "what exists in the database cannot be read"))
             }
         }
@@ -208,16 +208,20 @@ async fn proceed(
         None => authentication::passed_on(client, &mut upstream, shared, facts).await?,
     }
     let standing = begin(&mut upstream, client, facts).await?;
-    if let Some(objection) = standing.objection() {
-        tracing::error!("{objection}");
-        return Err(Failed::Tell(fatal("0A000", "this kind of server is not supported")));
-    }
     if !server.will_do(&upstream, standing) {
         let message = "this server is not what target_session_attrs asks for; try again for another";
         return Err(Failed::Tell(fatal("57P03", message)));
     }
     let aside = &mut client.sender.buffer;
+    if !server
+        .has_what_is_needed(&mut upstream, &asked.database, standing, aside)
+        .await?
+    {
+        let message = "the database server is not supported: it lacks what purpose limitation relies on";
+        return Err(Failed::Tell(fatal("0A000", message).with(b'H', "the log of the proxy says what")));
+    }
     let start = loader::session_settings(&mut upstream, aside).await?;
+    // Of each session, behind a pooler say, and not only of the first.
     if start.standard_conforming_strings != "on" {
         return Err(Failed::Tell(fatal(
             "XX000",

@@ -151,7 +151,11 @@ impl Session {
                 super::errors::About::default(),
             ))),
             Err(
-                error @ (LoadError::Server(_) | LoadError::Login(_) | LoadError::Tls(_) | LoadError::Unexpected(_)),
+                error @ (LoadError::Server(_)
+                | LoadError::Login(_)
+                | LoadError::Tls(_)
+                | LoadError::Unfit { .. }
+                | LoadError::Unexpected(_)),
             ) => {
                 tracing::warn!(%error, "the old catalog stays");
                 store.mark_stale();

@@ -248,6 +248,12 @@ impl Plans {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
 
+    /// Forgets all: under new rules nobody asks for what was kept, and it would only take room.
+    pub fn forget(&self) {
+        self.cache.clear();
+        self.shapes.clear();
+    }
+
     /// How many answers are kept.
     pub fn len(&self) -> usize {
         self.cache.len()

@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use zeroize::Zeroizing;
 
 use super::login::{self, Credential, LoginError};
+use super::needs::{self, Looker, Report};
 use super::{Server, Target, Upstream, UpstreamError, loader_sql, privileges};
 use crate::catalog::{
     Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind,
@@ -46,6 +47,14 @@ pub enum LoadError {
     /// PostgreSQL refused a query.
     #[error("the catalog cannot be read: {}", .0.get(b'M').unwrap_or("unknown error"))]
     Server(ErrorFields),
+    /// What is relied on is lacking.
+    #[error("the database server, {engine}, is not supported: {objection}")]
+    Unfit {
+        /// What it is.
+        engine: &'static str,
+        /// What is lacking.
+        objection: String,
+    },
     /// A row is not of the form that was asked for.
     #[error("the catalog cannot be read: unexpected {0}")]
     Unexpected(&'static str),
@@ -253,6 +262,11 @@ impl Row {
 
     pub(super) fn text(&mut self, what: &'static str) -> Result<String, LoadError> {
         self.optional(what)?.ok_or(LoadError::Unexpected(what))
+    }
+
+    /// All that are left.
+    pub(super) fn all(mut self) -> Result<Vec<Option<String>>, LoadError> {
+        (0..self.values.len()).map(|_| self.optional("value")).collect()
     }
 
     pub(super) fn number<N: std::str::FromStr>(&mut self, what: &'static str) -> Result<N, LoadError> {
@@ -577,6 +591,11 @@ pub fn load_blocking(target: &Target) -> Result<Catalog, LoadError> {
     runtime.block_on(async {
         let server = Server::of(target)?;
         let mut upstream = login(&server, target).await?;
+        let report = needs::look(&mut upstream, Looker::Tool, &mut BytesMut::new()).await?;
+        if let Some(objection) = report.objections.into_iter().next() {
+            let engine = report.engine;
+            return Err(LoadError::Unfit { engine, objection });
+        }
         let mut catalog = load(&mut upstream, Moment::Idle, &mut BytesMut::new()).await?.catalog;
         catalog.privileges = Some(privileges::load(&mut upstream).await?);
         upstream.sender.terminate();
@@ -607,6 +626,19 @@ pub(super) async fn login(server: &Server, target: &Target) -> Result<Upstream, 
     login::authenticate(&mut upstream, &user, &credential).await?;
     receive(&mut upstream, &mut BytesMut::new()).await?;
     Ok(upstream)
+}
+
+/// Looks at a server over a connection of its own, and says to the log what was found.
+///
+/// # Errors
+/// See [`LoadError`].
+pub(super) async fn look_at(server: &Server, target: &Target) -> Result<Report, LoadError> {
+    let mut upstream = login(server, target).await?;
+    let report = needs::look(&mut upstream, Looker::Tool, &mut BytesMut::new()).await?;
+    report.tell(&upstream.address);
+    upstream.sender.terminate();
+    upstream.sender.write_all().await?;
+    Ok(report)
 }
 
 /// What the server keeps of a role's password, read by a role that may read it; none: nothing, or nobody of that name

@@ -7,6 +7,7 @@ pub mod catalogs;
 pub mod loader;
 mod loader_sql;
 pub mod login;
+pub mod needs;
 pub mod privileges;
 pub mod samples;
 mod server;

@@ -1,5 +1,6 @@
 //! The server: where it is, or where several are, how it is spoken to, and connections to it.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::loader::LoadError;
+use super::needs::{self, Looker};
 use super::standing::{SessionAttributes, Standing};
 use super::{Address, Receiver, Sender, Target, Upstream};
 use crate::tls::{self, ClientFiles, ClientTls, SslMode, TlsError};
@@ -59,6 +62,8 @@ pub struct Server {
     /// How it is spoken to.
     pub options: ServerOptions,
     tls: ArcSwapOption<ClientTls>,
+    /// Databases that were found to have what is relied on, each with where it is and the server's version.
+    looked_at: Mutex<HashSet<(String, Address, u64)>>,
 }
 
 /// One of them.
@@ -95,6 +100,7 @@ impl Server {
             places: places.collect(),
             options,
             tls: ArcSwapOption::empty(),
+            looked_at: Mutex::default(),
         };
         server.reload()?;
         Ok(server)
@@ -149,6 +155,30 @@ impl Server {
             *place.unfit.lock().unwrap_or_else(PoisonError::into_inner) = (!does).then(Instant::now);
         }
         does
+    }
+
+    /// Whether what is relied on is there, in this database; looked at once, and again when the server is another.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn has_what_is_needed(
+        &self,
+        upstream: &mut Upstream,
+        database: &str,
+        standing: Standing,
+        aside: &mut BytesMut,
+    ) -> Result<bool, LoadError> {
+        let known = (database.to_owned(), upstream.address.clone(), standing.version);
+        let looked_at = || self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked_at().contains(&known) {
+            return Ok(true);
+        }
+        let report = needs::look(upstream, Looker::Session, aside).await?;
+        report.tell(&upstream.address);
+        if report.objections.is_empty() {
+            looked_at().insert(known);
+        }
+        Ok(report.objections.is_empty())
     }
 
     async fn open(&self, place: &Place) -> io::Result<Upstream> {

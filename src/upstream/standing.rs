@@ -2,6 +2,8 @@
 //!
 //! Pure: knows no socket.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 /// `target_session_attrs`: which of several servers will do, as in libpq.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SessionAttributes {
@@ -25,8 +27,8 @@ pub struct Standing {
     pub standby: bool,
     /// `default_transaction_read_only`
     pub read_only: bool,
-    /// `crdb_version`: it is CockroachDB.
-    pub cockroach: bool,
+    /// Of `server_version`: another server answers, or it was upgraded, where this differs.
+    pub version: u64,
 }
 
 impl Standing {
@@ -35,17 +37,12 @@ impl Standing {
         match body {
             b"in_hot_standby\0on\0" => self.standby = true,
             b"default_transaction_read_only\0on\0" => self.read_only = true,
-            _ => self.cockroach |= body.starts_with(b"crdb_version\0"),
-        }
-    }
-
-    /// Why such a server must not be spoken to. Those that have PostgreSQL's own planner may.
-    pub const fn objection(self) -> Option<&'static str> {
-        match self.cockroach {
-            true => {
-                Some("CockroachDB plans queries by itself: that filtered rows stay unseen is not known to hold there")
+            _ if body.starts_with(b"server_version\0") => {
+                let mut hasher = DefaultHasher::new();
+                body.hash(&mut hasher);
+                self.version = hasher.finish();
             }
-            false => None,
+            _ => {}
         }
     }
 }
@@ -93,7 +90,7 @@ mod tests {
                 attributes.are_met(Standing {
                     standby,
                     read_only,
-                    cockroach: false,
+                    version: 0,
                 })
             });
             assert_eq!(met, expected, "{word}");
@@ -105,16 +102,16 @@ mod tests {
         let mut standing = Standing::default();
         for body in [
             &b"in_hot_standby\0off\0"[..],
-            b"server_version\0on\0",
             b"",
             b"default_transaction_read_only\0off\0",
         ] {
             standing.hear(body);
         }
-        assert_eq!((standing, standing.objection()), (Standing::default(), None));
+        assert_eq!(standing, Standing::default());
         standing.hear(b"in_hot_standby\0on\0");
-        assert!(standing.standby && standing.objection().is_none());
-        standing.hear(b"crdb_version\0CockroachDB CCL v25\0");
-        assert!(standing.objection().is_some());
+        standing.hear(b"server_version\015.1\0");
+        let before = standing.version;
+        standing.hear(b"server_version\015.2\0");
+        assert!(standing.standby && standing.version != before);
     }
 }

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 use super::loader::{self, LoadError};
+use super::needs::Report;
 use super::{Server, Target};
 use crate::password::Verifier;
 
@@ -151,6 +152,17 @@ impl Verifiers {
                 recent.insert(role.to_owned(), (Instant::now(), stored.clone()));
                 Ok(stored)
             }
+        }
+    }
+
+    /// Looks at the server over the connection that verifiers are asked for on; none: they are in a file.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn look_at_server(&self) -> Option<Result<Report, LoadError>> {
+        match self {
+            Self::File { .. } => None,
+            Self::Query { server, target, .. } => Some(loader::look_at(server, target).await),
         }
     }
 

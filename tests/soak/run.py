@@ -252,6 +252,7 @@ def main():
     for name, usual in (('seconds', 10), ('rate', 200), ('clients', 8)):
         arguments.add_argument(f'--{name}', type=int, default=usual)
     asked = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('told to end'))      # what was started is stopped then, too
     score, work = Score(), cases.read(f'{HERE}/work.sql')
     with tempfile.TemporaryDirectory(prefix='pgpurpose-soak-') as folder:
         rules = f'{folder}/rules'
