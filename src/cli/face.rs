@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use crate::admin::{self, Face, Gate};
 use crate::session::Shared;
 
@@ -30,8 +32,11 @@ pub(super) struct Args {
 pub(super) fn begin(args: &Args, audit: &Path, beside: bool, shared: &Arc<Shared>) -> Result<(), String> {
     let Some(wanted) = args.admin else { return Ok(()) };
     let token = match &args.admin_token_file {
-        Some(path) => String::from_utf8(secret::read(path)?).map_err(|_| format!("{} is no text", path.display()))?,
-        None => Gate::draw(),
+        Some(path) => match std::str::from_utf8(&secret::read(path)?) {
+            Ok(token) => Zeroizing::new(token.to_owned()),
+            Err(_) => return Err(format!("{} is no text", path.display())),
+        },
+        None => Zeroizing::new(Gate::draw()),
     };
     let listener = listen(wanted, beside)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;

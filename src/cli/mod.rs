@@ -11,6 +11,7 @@ mod connections;
 mod database;
 mod decision;
 mod diff;
+mod dumps;
 mod explain;
 mod face;
 mod listen;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use crate::audit::{Event, SubjectKey};
 use crate::downstream;
@@ -19,6 +20,7 @@ use crate::upstream::catalogs::Catalogs;
 use super::Exit;
 use super::audit_settings;
 use super::connections::Connections;
+use super::dumps;
 use super::face;
 use super::listen::listen;
 use super::output::complain;
@@ -61,6 +63,9 @@ pub(super) struct Args {
     /// How old the picture of what exists in a database may get, in seconds
     #[arg(long, env = "PGPURPOSE_CATALOG_AGE", value_name = "SECONDS", default_value_t = 30)]
     catalog_age: u64,
+    /// Let the system write core dumps of this process, and debuggers look at it: its memory holds rows and keys
+    #[arg(long, env = "PGPURPOSE_ALLOW_CORE_DUMPS")]
+    allow_core_dumps: bool,
     #[command(flatten)]
     admin: face::Args,
     #[command(flatten)]
@@ -69,6 +74,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Exit {
     log();
+    if !args.allow_core_dumps
+        && let Err(error) = dumps::forbid()
+    {
+        complain(&error);
+        return Exit::Fault;
+    }
     let set = match rules_files::load(&args.rules) {
         Ok(set) => set,
         Err(error) => {
@@ -144,10 +155,10 @@ fn log() {
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-fn secret(args: &Args) -> Result<Vec<u8>, String> {
+fn secret(args: &Args) -> Result<Zeroizing<Vec<u8>>, String> {
     let Some(path) = &args.secret_file else {
         tracing::warn!("no --secret-file: pseudonyms and hashes will differ after a restart");
-        return Ok(rand::random::<[u8; 32]>().to_vec());
+        return Ok(Zeroizing::new(rand::random::<[u8; 32]>().to_vec()));
     };
     secret::read(path)
 }

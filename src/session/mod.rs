@@ -13,6 +13,7 @@ mod audit_trail;
 mod authentication;
 mod break_glass;
 mod client;
+mod clock;
 mod core;
 mod encoding;
 mod errors;

@@ -19,6 +19,7 @@ use crate::upstream::Server;
 use crate::upstream::catalogs::Catalogs;
 use crate::upstream::verifiers::Verifiers;
 
+use super::clock::Steady;
 use super::limits::Limits;
 use super::quota::Queries;
 use super::request::StandingKey;
@@ -81,6 +82,7 @@ pub struct Options {
 impl Options {
     /// The defaults, for that server.
     pub fn new(server: Server) -> Self {
+        let steady = Steady::new(OffsetDateTime::now_utc);
         Self {
             server: Arc::new(server),
             tls: Arc::default(),
@@ -91,7 +93,7 @@ impl Options {
             allow_password: false,
             limits: Arc::default(),
             queries: Arc::default(),
-            clock: Arc::new(OffsetDateTime::now_utc),
+            clock: Arc::new(move || steady.now()),
             login_timeout: Duration::from_secs(60),
             idle_timeout: None,
             keep_alive: Some(Duration::from_secs(60)),

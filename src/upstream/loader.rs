@@ -612,7 +612,7 @@ pub(super) async fn login(server: &Server, target: &Target) -> Result<Upstream, 
     let user = target.user.clone().unwrap_or_else(|| "postgres".into());
     let database = target.database.clone().unwrap_or_else(|| user.clone());
     let credential = match &target.password {
-        Some(password) => Credential::Password(password.clone().into()),
+        Some(password) => Credential::Password(password.clone()),
         None => Credential::Nothing,
     };
     let mut upstream = server.connect().await.map_err(UpstreamError::Io)?;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use zeroize::Zeroizing;
+
 use super::ServerOptions;
 use super::standing::SessionAttributes;
 use crate::tls::{ClientFiles, SslMode};
@@ -36,7 +38,7 @@ pub struct Target {
     /// Role.
     pub user: Option<String>,
     /// Its password.
-    pub password: Option<String>,
+    pub password: Option<Zeroizing<String>>,
     /// Database.
     pub database: Option<String>,
     /// `sslmode`, if it is given.
@@ -127,7 +129,7 @@ impl FromStr for Target {
             addresses: place.split(',').map(address).collect::<Result<_, _>>()?,
             attributes: SessionAttributes::default(),
             user,
-            password,
+            password: password.map(Zeroizing::new),
             database,
             ssl_mode: None,
             direct: false,
@@ -219,7 +221,7 @@ mod tests {
                     .collect::<Vec<_>>()
                     .join(","),
                 word(t.user),
-                word(t.password),
+                word(t.password.map(|password| password.to_string())),
                 word(t.database)
             )
         };
