@@ -216,6 +216,39 @@ fn commands_of_the_readme_are_commands() {
     assert!(checked > 20, "{checked}");
 }
 
+#[test]
+fn each_code_is_in_the_readme_with_what_to_do_and_no_other() {
+    let readme = text("README.md");
+    let section = readme.split("## What each code means").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let told: BTreeSet<String> = rows
+        .flat_map(|row| {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            assert!(cells.len() == 3 && cells.iter().all(|cell| cell.len() > 3), "{row}");
+            let codes = cells[0].split('`').skip(1).step_by(2).map(str::to_owned);
+            codes.collect::<Vec<_>>()
+        })
+        .collect();
+    let known: BTreeSet<String> = pgpurpose::policy::Code::ALL.iter().map(ToString::to_string).collect();
+    assert_eq!(told, known);
+}
+
+/// Flags in running text, tables and comments, of whichever command.
+#[test]
+fn flags_of_the_readme_are_flags() {
+    let commands = "serve check matrix explain test diff classify replay catalog schema completions man";
+    let mut known: BTreeSet<String> = commands.split(' ').flat_map(|command| words(&help(&[command]), "--")).collect();
+    for command in ["query", "verify", "report", "subject", "key"] {
+        known.extend(words(&help(&["audit", command]), "--"));
+    }
+    // Of ./demo and of cargo.
+    known.extend(["--once", "--release", "--test"].map(str::to_owned));
+    let text = text("README.md");
+    let spans = text.split('`').skip(1).step_by(2);
+    let unknown: Vec<String> = spans.flat_map(|span| words(span, "--")).filter(|flag| flag.len() > 3 && !known.contains(flag)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
 /// What `deny.toml` allows; `cargo deny check`, where it is installed, looks for known vulnerabilities as well.
 #[test]
 fn what_it_is_made_of_is_allowed() {
