@@ -18,7 +18,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, f'{HERE}/support']
+sys.path[:0] = [HERE, f'{HERE}/support', f'{HERE}/drivers']
+import run as drivers  # noqa: E402
 from first_hour import CASES  # noqa: E402
 from stack import ENV, ROOT, Score, Stack, free_port, until  # noqa: E402
 
@@ -184,6 +185,13 @@ def event(stack, score, body):
                 score.add(f'form of {like["event"]}', all(type(like[k]) is type(record[k]) or None in (like[k], record[k]) for k in like if k in record), record)
 
 
+def snippet(stack, score, name, interpreter, program):
+    """What an application would have."""
+    done = subprocess.run([*interpreter, program.replace('6432', str(stack.proxy))], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          env={**ENV, 'NODE_PATH': f'{drivers.HOME}/node/node_modules'}, timeout=60)
+    score.add(name, done.returncode == 0 and not done.stderr, done.stderr)
+
+
 def first_rules(reader, score, body):
     """The file that is shown is well-formed."""
     name = body.split('\n')[0].removeprefix('# ')
@@ -197,6 +205,7 @@ def first_rules(reader, score, body):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument('--bin', required=True)
+    os.makedirs(drivers.HOME, exist_ok=True)
     binary, score = os.path.abspath(arguments.parse_args().bin), Score()
     text = open(f'{ROOT}/README.md', encoding='utf8').read()
     with tempfile.TemporaryDirectory(prefix='pgpurpose-readme-') as folder, Stack(binary) as stack:
@@ -215,6 +224,11 @@ def main():
                     said = reader.run(waiting.replace('port=6432', f'port={stack.proxy}'), body)
                     score.add('what psql was told', 'ERROR' not in said, said)
                     waiting = None
+                elif 'psycopg.connect(' in body:
+                    snippet(stack, score, 'psycopg', [drivers.python(), '-c'], f'import psycopg\n{body}')
+                elif 'new Pool(' in body:
+                    wrapped = f"const {{ Pool }} = require('pg');\n(async () => {{ {body}; await pool.end(); }})();"
+                    snippet(stack, score, 'node-postgres', [drivers.node(), '-e'], wrapped.replace("user:", "database: 'care', user:"))
                 elif body.startswith('=> '):
                     refusal(stack, score, body)
                 elif language == 'json':
