@@ -56,15 +56,24 @@ SELECT id FROM people; -- ok
 ";
 
 fn library() -> std::path::PathBuf {
-    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
+    let folders = std::fs::read_dir("/usr/lib")
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path());
     let mut found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
-    found.find(|path| path.exists()).expect("libfaketime: apt-get install libfaketime")
+    found
+        .find(|path| path.exists())
+        .expect("libfaketime: apt-get install libfaketime")
 }
 
 #[test]
 fn a_clock_that_jumps_prolongs_nothing_and_loses_no_record() {
     let cluster = Cluster::start();
-    cluster.psql("postgres", "postgres", "CREATE ROLE app LOGIN; CREATE TABLE people AS SELECT 7 AS id; GRANT SELECT ON people TO app");
+    cluster.psql(
+        "postgres",
+        "postgres",
+        "CREATE ROLE app LOGIN; CREATE TABLE people AS SELECT 7 AS id; GRANT SELECT ON people TO app",
+    );
     let folder = Proxy::folder("clock");
     let clock = folder.join("clock");
     std::fs::write(&clock, "+0\n").unwrap();
@@ -78,10 +87,13 @@ fn a_clock_that_jumps_prolongs_nothing_and_loses_no_record() {
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ];
     let upstream = format!("postgres://127.0.0.1:{}", cluster.port());
-    let flags = ["--audit-rotate-after", "24h"];
+    let flags = ["--audit-rotate-after", "24h", "--audit-rotate-size", "1k"];
     let proxy = Proxy::start_in(&environment, "clock", &rules, &upstream, &flags);
     let said = psql_at(proxy.port, "postgres", "app", &SESSION.replace("CLOCK", path));
-    let expected: Vec<&str> = SESSION.lines().filter_map(|line| line.split_once("; -- ").map(|(_, what)| what)).collect();
+    let expected: Vec<&str> = SESSION
+        .lines()
+        .filter_map(|line| line.split_once("; -- ").map(|(_, what)| what))
+        .collect();
     let refused: Vec<&str> = said
         .stderr
         .lines()
@@ -102,6 +114,11 @@ fn a_clock_that_jumps_prolongs_nothing_and_loses_no_record() {
         String::from_utf8(output.stdout).unwrap()
     };
     run(&["audit", "verify"]);
+    // Two days ahead for a moment: what was recorded then is found, though later files begin earlier.
+    let soon = (time::OffsetDateTime::now_utc() + time::Duration::hours(20)).to_string();
+    let soon = format!("{}Z", soon[..19].replace(' ', "T"));
+    let ahead = run(&["audit", "query", "--format", "json", "--since", &soon]);
+    assert!(ahead.contains("purpose_expired"), "{ahead}");
     let records = run(&["audit", "query", "--format", "json"]);
     let asked = |line: &&str| line.contains(r#""event":"statement""#) && line.contains("SELECT id FROM people");
     assert_eq!(records.lines().filter(asked).count(), expected.len(), "{records}");

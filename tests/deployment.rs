@@ -219,7 +219,13 @@ fn commands_of_the_readme_are_commands() {
 #[test]
 fn each_code_is_in_the_readme_with_what_to_do_and_no_other() {
     let readme = text("README.md");
-    let section = readme.split("## What each code means").nth(1).unwrap().split("\n## ").next().unwrap();
+    let section = readme
+        .split("## What each code means")
+        .nth(1)
+        .unwrap()
+        .split("\n## ")
+        .next()
+        .unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     let told: BTreeSet<String> = rows
         .flat_map(|row| {
@@ -237,7 +243,10 @@ fn each_code_is_in_the_readme_with_what_to_do_and_no_other() {
 #[test]
 fn flags_of_the_readme_are_flags() {
     let commands = "serve check matrix explain test diff classify replay catalog schema completions man";
-    let mut known: BTreeSet<String> = commands.split(' ').flat_map(|command| words(&help(&[command]), "--")).collect();
+    let mut known: BTreeSet<String> = commands
+        .split(' ')
+        .flat_map(|command| words(&help(&[command]), "--"))
+        .collect();
     for command in ["query", "verify", "report", "subject", "key"] {
         known.extend(words(&help(&["audit", command]), "--"));
     }
@@ -245,7 +254,10 @@ fn flags_of_the_readme_are_flags() {
     known.extend(["--once", "--release", "--test"].map(str::to_owned));
     let text = text("README.md");
     let spans = text.split('`').skip(1).step_by(2);
-    let unknown: Vec<String> = spans.flat_map(|span| words(span, "--")).filter(|flag| flag.len() > 3 && !known.contains(flag)).collect();
+    let unknown: Vec<String> = spans
+        .flat_map(|span| words(span, "--"))
+        .filter(|flag| flag.len() > 3 && !known.contains(flag))
+        .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 

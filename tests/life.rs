@@ -234,3 +234,24 @@ fn whoever_started_it_is_told_when_it_serves_and_when_it_ends() {
     assert_eq!(told(), "STOPPING=1");
     assert!(proxy.process.wait().unwrap().success());
 }
+
+#[test]
+fn its_memory_is_kept_out_of_core_dumps() {
+    let forbidden = [("PGPURPOSE_ALLOW_CORE_DUMPS", "false")];
+    for (environment, limit) in [(&forbidden[..], Some("0")), (&[][..], None)] {
+        let proxy = Proxy::start_in(
+            environment,
+            "dumps",
+            common::proxy::RULES,
+            "postgres://127.0.0.1:1",
+            &[],
+        );
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", proxy.process.id())).unwrap();
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max core file size"))
+            .unwrap();
+        let hard = line.split_whitespace().nth(5).unwrap();
+        assert!(limit.is_none_or(|limit| limit == hard), "{line}");
+    }
+}

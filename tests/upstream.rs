@@ -31,7 +31,9 @@ struct Case {
 /// `name`, then lines `to … -> …`, `served` or `refused`, and `log …`.
 fn cases() -> Vec<Case> {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/upstream.txt")).unwrap();
-    let blocks = text.split("\n\n").map(|block| block.lines().filter(|line| !line.starts_with('#')));
+    let blocks = text
+        .split("\n\n")
+        .map(|block| block.lines().filter(|line| !line.starts_with('#')));
     blocks
         .map(|mut lines| {
             let mut case = Case {
@@ -42,7 +44,10 @@ fn cases() -> Vec<Case> {
                 match line.split_once(' ') {
                     Some(("to", lie)) => {
                         let (to, answer) = lie.split_once(" -> ").expect("an answer");
-                        case.lies.push(Lie { to: to.to_owned(), answer: answer.to_owned() });
+                        case.lies.push(Lie {
+                            to: to.to_owned(),
+                            answer: answer.to_owned(),
+                        });
                     }
                     Some(("log", words)) => case.told = words.to_owned(),
                     None if line == "served" => case.served = true,
@@ -65,7 +70,9 @@ fn answer(said: &str) -> Vec<u8> {
     let count = |values: &[&str]| u16::try_from(values.len()).unwrap().to_be_bytes().to_vec();
     let columns = |values: &[&str]| {
         let mut body = count(values);
-        values.iter().for_each(|_| body.extend([b"c\0".as_slice(), &[0; 6], &[0, 0, 0, 25, 255, 255], &[0; 6]].concat()));
+        values
+            .iter()
+            .for_each(|_| body.extend([b"c\0".as_slice(), &[0; 6], &[0, 0, 0, 25, 255, 255], &[0; 6]].concat()));
         message(b'T', &body)
     };
     let answer = match said.split_once(' ') {
@@ -171,7 +178,13 @@ fn a_server_that_lacks_what_is_relied_on_is_refused_or_told_of() {
     cluster.psql("postgres", "postgres", "CREATE ROLE app LOGIN");
     let cases = cases();
     assert!(cases.len() > 10);
-    for Case { name, lies, served, told } in cases {
+    for Case {
+        name,
+        lies,
+        served,
+        told,
+    } in cases
+    {
         let proxy = Logged::start(stand_in(cluster.port(), lies));
         for _ in 0..2 {
             let said = psql_at(proxy.1, "postgres", "app", "SELECT 1");
@@ -201,7 +214,10 @@ fn fences_are_looked_at_by_what_fails_without_them() {
         ("CASE is evaluated", "CASE WHEN ", "("),
     ] {
         let fenced = whole(start);
-        let bare = fenced.replace(fence, without).replace(" THEN ", ") AND (").replace(" END)", "))");
+        let bare = fenced
+            .replace(fence, without)
+            .replace(" THEN ", ") AND (")
+            .replace(" END)", "))");
         assert_eq!(cluster.psql("postgres", "postgres", &fenced), "t", "{fenced}");
         let failed = cluster.try_psql("postgres", "postgres", &bare);
         assert!(failed.stderr.contains("division by zero"), "{bare}: {failed:?}");

@@ -9,7 +9,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 
+use super::moment::timestamp;
 use super::needles::{self, Needles};
 use super::reader::{self, Line, Lines};
 
@@ -155,19 +158,26 @@ pub fn query(files: &[PathBuf], filter: &Filter, sink: &mut dyn Sink) -> io::Res
     search.finish(sink)
 }
 
-/// The file that follows begins before the time asked for: so this one ends before it.
+/// The file that follows begins before the time asked for, and not only because a clock was set back for up to a day:
+/// so this one ends before it.
 pub(super) fn ends_before(following: Option<&PathBuf>, filter: &Filter) -> bool {
-    let (Some(following), Some(since)) = (following, filter.since.as_deref()) else {
+    let since = filter.since.as_deref().and_then(a_day_before);
+    let (Some(following), Some(since)) = (following, since) else {
         return false;
     };
     let mut lines = Lines::open(following).ok();
     match lines.as_mut().map(Lines::next_line) {
         Some(Ok(Some((_, Line::Whole(line))))) => {
             let line = std::str::from_utf8(line).unwrap_or_default();
-            needles::time_of(line).is_some_and(|time| time < since)
+            needles::time_of(line).is_some_and(|time| time < since.as_str())
         }
         Some(Ok(_) | Err(_)) | None => false,
     }
+}
+
+fn a_day_before(time: &str) -> Option<String> {
+    let time = OffsetDateTime::parse(time, &Rfc3339).ok()?;
+    time.checked_sub(Duration::days(1)).map(timestamp)
 }
 
 fn search_file(search: &mut Search, path: &Path, sink: &mut dyn Sink) -> io::Result<()> {

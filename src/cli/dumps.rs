@@ -20,3 +20,15 @@ pub(super) fn forbid() -> Result<(), String> {
     }
     done.map_err(|error| format!("core dumps cannot be switched off: {error} (--allow-core-dumps goes on without)"))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn nothing_may_be_dumped_from_then_on() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        super::forbid().unwrap();
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        assert_eq!(getrlimit(Resource::Core).maximum, Some(0));
+    }
+}

@@ -40,7 +40,10 @@ impl<W: Fn() -> OffsetDateTime> Steady<W> {
 
     /// What time it is when the wall clock says this, so long after the beginning.
     fn at(&self, wall: OffsetDateTime, passed: Duration) -> OffsetDateTime {
-        let expected = self.begun.0.saturating_add(time::Duration::try_from(passed).unwrap_or(time::Duration::MAX));
+        let expected = self
+            .begun
+            .0
+            .saturating_add(time::Duration::try_from(passed).unwrap_or(time::Duration::MAX));
         let ahead = i64::try_from((wall - expected).whole_nanoseconds()).unwrap_or(i64::MAX);
         let most = self.ahead.load(Ordering::Relaxed);
         if ahead > most {
@@ -50,7 +53,9 @@ impl<W: Fn() -> OffsetDateTime> Steady<W> {
         }
         let is_behind = most.saturating_sub(ahead) >= TOLD_FROM;
         if is_behind && !self.told.swap(true, Ordering::Relaxed) {
-            tracing::warn!("the clock was set back: until it has caught up, what ends by itself goes by the time before");
+            tracing::warn!(
+                "the clock was set back: until it has caught up, what ends by itself goes by the time before"
+            );
         }
         expected.saturating_add(time::Duration::nanoseconds(most))
     }
@@ -68,15 +73,31 @@ mod tests {
         let clock = Steady::new(move || start);
         let day = time::Duration::days(1);
         for (passed, wall, expected) in [
-            (1, start + time::Duration::seconds(1), datetime!(2026-11-24 12:00:01 UTC)),
+            (
+                1,
+                start + time::Duration::seconds(1),
+                datetime!(2026-11-24 12:00:01 UTC),
+            ),
             // A day back: it goes on.
             (2, start - day, datetime!(2026-11-24 12:00:02 UTC)),
-            (60, start - day + time::Duration::seconds(58), datetime!(2026-11-24 12:01 UTC)),
+            (
+                60,
+                start - day + time::Duration::seconds(58),
+                datetime!(2026-11-24 12:01 UTC),
+            ),
             // Right again.
-            (61, start + time::Duration::seconds(61), datetime!(2026-11-24 12:01:01 UTC)),
+            (
+                61,
+                start + time::Duration::seconds(61),
+                datetime!(2026-11-24 12:01:01 UTC),
+            ),
             // A day forward, and back to what is right: nothing ends later than it should.
             (62, start + day, datetime!(2026-11-25 12:00 UTC)),
-            (63, start + time::Duration::seconds(63), datetime!(2026-11-25 12:00:01 UTC)),
+            (
+                63,
+                start + time::Duration::seconds(63),
+                datetime!(2026-11-25 12:00:01 UTC),
+            ),
             (3600, OffsetDateTime::UNIX_EPOCH, datetime!(2026-11-25 12:58:58 UTC)),
         ] {
             assert_eq!(clock.at(wall, Duration::from_secs(passed)), expected, "{wall}");

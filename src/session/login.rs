@@ -67,9 +67,11 @@ impl From<LoadError> for Failed {
             LoadError::Server(fields) if fields.is_fatal() => {
                 Self::Tell(errors::rebuild(&fields, errors::About::default()))
             }
-            LoadError::Server(_) | LoadError::Login(_) | LoadError::Tls(_) | LoadError::Unfit { .. } | LoadError::Unexpected(_) => {
-                Self::Tell(fatal("XX000", "what exists in the database cannot be read"))
-            }
+            LoadError::Server(_)
+            | LoadError::Login(_)
+            | LoadError::Tls(_)
+            | LoadError::Unfit { .. }
+            | LoadError::Unexpected(_) => Self::Tell(fatal("XX000", "what exists in the database cannot be read")),
         }
     }
 }
@@ -218,7 +220,9 @@ async fn proceed(
         .await?
     {
         let message = "the database server is not supported: it lacks what purpose limitation relies on";
-        return Err(Failed::Tell(fatal("0A000", message).with(b'H', "the log of the proxy says what")));
+        return Err(Failed::Tell(
+            fatal("0A000", message).with(b'H', "the log of the proxy says what"),
+        ));
     }
     let start = loader::session_settings(&mut upstream, aside).await?;
     // Of each session, behind a pooler say, and not only of the first.

@@ -171,27 +171,70 @@ const UNTESTED: &str = "it has PostgreSQL's planner, and what is relied on was l
 
 /// The first whose mark is there; PostgreSQL's own is in most of them, so it comes last.
 const ENGINES: &[Engine] = &[
-    engine("CockroachDB", Mark::Version("CockroachDB"), Some((Otherwise::Refuse, OWN_PLANNER))),
-    engine("Materialize", Mark::Version("Materialize"), Some((Otherwise::Refuse, OWN_PLANNER))),
-    engine("RisingWave", Mark::Version("RisingWave"), Some((Otherwise::Refuse, OWN_PLANNER))),
-    engine("QuestDB", Mark::Version("QuestDB"), Some((Otherwise::Refuse, OWN_PLANNER))),
-    engine("CrateDB", Mark::Version("CrateDB"), Some((Otherwise::Refuse, OWN_PLANNER))),
-    engine("Redshift", Mark::Version("Redshift"), Some((Otherwise::Refuse, OWN_PLANNER))),
-    engine("Greenplum", Mark::Version("Greenplum"), Some((Otherwise::Refuse, OWN_PLANNER))),
-    engine("EDB Postgres Advanced Server", Mark::Version("EnterpriseDB"), Some((Otherwise::Refuse, OWN_GRAMMAR))),
-    engine("openGauss", Mark::Version("Gauss"), Some((Otherwise::Refuse, OWN_GRAMMAR))),
+    engine(
+        "CockroachDB",
+        Mark::Version("CockroachDB"),
+        Some((Otherwise::Refuse, OWN_PLANNER)),
+    ),
+    engine(
+        "Materialize",
+        Mark::Version("Materialize"),
+        Some((Otherwise::Refuse, OWN_PLANNER)),
+    ),
+    engine(
+        "RisingWave",
+        Mark::Version("RisingWave"),
+        Some((Otherwise::Refuse, OWN_PLANNER)),
+    ),
+    engine(
+        "QuestDB",
+        Mark::Version("QuestDB"),
+        Some((Otherwise::Refuse, OWN_PLANNER)),
+    ),
+    engine(
+        "CrateDB",
+        Mark::Version("CrateDB"),
+        Some((Otherwise::Refuse, OWN_PLANNER)),
+    ),
+    engine(
+        "Redshift",
+        Mark::Version("Redshift"),
+        Some((Otherwise::Refuse, OWN_PLANNER)),
+    ),
+    engine(
+        "Greenplum",
+        Mark::Version("Greenplum"),
+        Some((Otherwise::Refuse, OWN_PLANNER)),
+    ),
+    engine(
+        "EDB Postgres Advanced Server",
+        Mark::Version("EnterpriseDB"),
+        Some((Otherwise::Refuse, OWN_GRAMMAR)),
+    ),
+    engine(
+        "openGauss",
+        Mark::Version("Gauss"),
+        Some((Otherwise::Refuse, OWN_GRAMMAR)),
+    ),
     engine("YugabyteDB", Mark::Version("-YB-"), Some((Otherwise::Warn, UNTESTED))),
     engine(
         "Citus",
         Mark::Catalog(1),
-        Some((Otherwise::Warn, "queries over distributed tables are planned by Citus; no test runs there")),
+        Some((
+            Otherwise::Warn,
+            "queries over distributed tables are planned by Citus; no test runs there",
+        )),
     ),
     engine("Aurora", Mark::Catalog(2), Some((Otherwise::Warn, UNTESTED))),
     engine("AlloyDB", Mark::Catalog(3), Some((Otherwise::Warn, UNTESTED))),
     engine("PostgreSQL", Mark::Version("PostgreSQL "), None),
 ];
 
-const UNKNOWN: Engine = engine("an unknown engine", Mark::Version(""), Some((Otherwise::Refuse, OWN_PLANNER)));
+const UNKNOWN: Engine = engine(
+    "an unknown engine",
+    Mark::Version(""),
+    Some((Otherwise::Refuse, OWN_PLANNER)),
+);
 
 const fn engine(name: &'static str, mark: Mark, otherwise: Option<(Otherwise, &'static str)>) -> Engine {
     Engine { name, mark, otherwise }
@@ -268,8 +311,16 @@ pub async fn look(upstream: &mut Upstream, looker: Looker, aside: &mut BytesMut)
     for need in NEEDS.iter().chain(ours) {
         let said = ask(upstream, need.ask, aside).await?.unwrap_or_default();
         let holds = |index: usize| said.get(index).and_then(Option::as_deref) == Some("t");
-        let lacking: Vec<&str> = (0..).zip(need.parts).filter(|(i, _)| !holds(*i)).map(|(_, part)| *part).collect();
-        let met = if need.parts.is_empty() { holds(0) } else { lacking.is_empty() };
+        let lacking: Vec<&str> = (0..)
+            .zip(need.parts)
+            .filter(|(i, _)| !holds(*i))
+            .map(|(_, part)| *part)
+            .collect();
+        let met = if need.parts.is_empty() {
+            holds(0)
+        } else {
+            lacking.is_empty()
+        };
         if !met {
             report.lacks(need, &lacking);
         }
@@ -315,7 +366,10 @@ async fn ask(
 /// Whether an error tells what a server has: it does not know a name, or evaluated what it should not have. That it was
 /// out of time or memory tells nothing.
 fn tells(fields: &ErrorFields) -> bool {
-    !fields.is_fatal() && ["0A", "22", "42", "3F", "XX"].iter().any(|class| fields.sqlstate().starts_with(class))
+    !fields.is_fatal()
+        && ["0A", "22", "42", "3F", "XX"]
+            .iter()
+            .any(|class| fields.sqlstate().starts_with(class))
 }
 
 /// `pg_class` has the oid 1259 since ever, and `relname` is its second column.
@@ -354,5 +408,46 @@ async fn tells_origins(upstream: &mut Upstream) -> Result<bool, LoadError> {
             | BackendKind::ParseComplete
             | BackendKind::PortalSuspended => return Err(LoadError::Unexpected("message")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_relations_that_queries_of_ours_read_are_looked_for() {
+        for source in [include_str!("loader_sql.rs"), include_str!("privileges.rs")] {
+            let text = source.replace("JOIN pg_catalog.", "FROM pg_catalog.");
+            let name = |rest: &str| {
+                rest.split(|c: char| !c.is_ascii_lowercase() && c != '_')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            // What stands before a parenthesis is a function.
+            let relations = text
+                .split("FROM pg_catalog.")
+                .skip(1)
+                .filter(|rest| !rest[name(rest).len()..].starts_with('('));
+            let mut count = 0;
+            for relation in relations.map(name) {
+                assert!(RELATIONS.1.contains(&relation.as_str()), "{relation}");
+                count += 1;
+            }
+            assert!(count > 2);
+        }
+    }
+
+    #[test]
+    fn only_what_tells_of_the_server_counts_as_an_answer() {
+        let error = |severity: &str, state: &str| tells(&ErrorFields::new(severity, state, "no"));
+        for state in ["22012", "42P01", "42883", "0A000"] {
+            assert!(error("ERROR", state), "{state}");
+        }
+        for state in ["57014", "53200", "25006", "40001"] {
+            assert!(!error("ERROR", state), "{state}");
+        }
+        assert!(!error("FATAL", "42P01"));
     }
 }

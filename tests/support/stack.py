@@ -18,7 +18,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 DATA = f'{ROOT}/tests/data'
 # The environment of whoever calls must not lead a driver elsewhere.
 ENV = {k: v for k, v in os.environ.items() if not k.startswith('PG') or k.startswith('PGPURPOSE_')}
-ENV.update(PGCONNECT_TIMEOUT='10', PGSSLMODE='disable', PGTZ='UTC')
+# Core dumps: so that open files of the proxy can be counted, whoever runs the tests.
+ENV.update(PGPURPOSE_ALLOW_CORE_DUMPS='true', PGCONNECT_TIMEOUT='10', PGSSLMODE='disable', PGTZ='UTC')
 
 
 def free_port():
