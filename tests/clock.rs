@@ -49,7 +49,13 @@ SELECT id FROM people; -- ok
 SELECT id FROM people; -- purpose_expired
 \! echo '+0' > CLOCK
 SELECT id FROM people; -- purpose_expired
+";
+
+/// And in another, later.
+const LATER: &str = r"
+\set ON_ERROR_STOP 0
 \! echo '-400d' > CLOCK
+SET pgpurpose.purpose = 'campaign';
 SELECT id FROM people; -- purpose_expired
 SET pgpurpose.purpose = 'care';
 SELECT id FROM people; -- ok
@@ -64,6 +70,25 @@ fn library() -> std::path::PathBuf {
     found
         .find(|path| path.exists())
         .expect("libfaketime: apt-get install libfaketime")
+}
+
+/// Runs a session; each statement is answered as its comment says. How many there were.
+fn check(proxy: &Proxy, session: &str) -> usize {
+    let said = psql_at(proxy.port, "postgres", "app", session);
+    let expected: Vec<&str> = session
+        .lines()
+        .filter_map(|line| line.split_once("; -- ").map(|(_, what)| what))
+        .collect();
+    let refused: Vec<&str> = said
+        .stderr
+        .lines()
+        .filter(|line| line.contains("ERROR:"))
+        .map(|line| line.rsplit_once('(').expect("a code").1.trim_end_matches(')'))
+        .collect();
+    let wanted: Vec<&str> = expected.iter().copied().filter(|what| *what != "ok").collect();
+    assert_eq!(refused, wanted, "{said:?}");
+    assert_eq!(said.stdout.lines().count(), expected.len() - wanted.len(), "{said:?}");
+    expected.len()
 }
 
 #[test]
@@ -89,20 +114,8 @@ fn a_clock_that_jumps_prolongs_nothing_and_loses_no_record() {
     let upstream = format!("postgres://127.0.0.1:{}", cluster.port());
     let flags = ["--audit-rotate-after", "24h", "--audit-rotate-size", "1k"];
     let proxy = Proxy::start_in(&environment, "clock", &rules, &upstream, &flags);
-    let said = psql_at(proxy.port, "postgres", "app", &SESSION.replace("CLOCK", path));
-    let expected: Vec<&str> = SESSION
-        .lines()
-        .filter_map(|line| line.split_once("; -- ").map(|(_, what)| what))
-        .collect();
-    let refused: Vec<&str> = said
-        .stderr
-        .lines()
-        .filter(|line| line.contains("ERROR:"))
-        .map(|line| line.rsplit_once('(').expect("a code").1.trim_end_matches(')'))
-        .collect();
-    let wanted: Vec<&str> = expected.iter().copied().filter(|what| *what != "ok").collect();
-    assert_eq!(refused, wanted, "{said:?}");
-    assert_eq!(said.stdout.lines().count(), expected.len() - wanted.len(), "{said:?}");
+    let script = |text: &str| check(&proxy, &text.replace("CLOCK", path));
+    let mut asked = script(SESSION);
 
     let run = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_pgpurpose"))
@@ -113,13 +126,14 @@ fn a_clock_that_jumps_prolongs_nothing_and_loses_no_record() {
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    run(&["audit", "verify"]);
     // Two days ahead for a moment: what was recorded then is found, though later files begin earlier.
     let soon = (time::OffsetDateTime::now_utc() + time::Duration::hours(20)).to_string();
     let soon = format!("{}Z", soon[..19].replace(' ', "T"));
     let ahead = run(&["audit", "query", "--format", "json", "--since", &soon]);
     assert!(ahead.contains("purpose_expired"), "{ahead}");
+    asked += script(LATER);
+    run(&["audit", "verify"]);
     let records = run(&["audit", "query", "--format", "json"]);
-    let asked = |line: &&str| line.contains(r#""event":"statement""#) && line.contains("SELECT id FROM people");
-    assert_eq!(records.lines().filter(asked).count(), expected.len(), "{records}");
+    let statement = |line: &&str| line.contains(r#""event":"statement""#) && line.contains("SELECT id FROM people");
+    assert_eq!(records.lines().filter(statement).count(), asked, "{records}");
 }

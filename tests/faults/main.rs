@@ -32,8 +32,9 @@ struct World {
 /// A name and what happens.
 type Fault = (&'static str, fn(&World));
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 11] = [
     ("a server process is killed", killed),
+    ("a server process stands still", stopped),
     ("the server is frozen", frozen),
     ("the server is slow", slow),
     ("the wire breaks within a row", reset),
@@ -175,16 +176,45 @@ impl World {
     }
 }
 
+/// Sends a signal to the server process that runs this statement.
+fn signal(world: &World, name: &str, part: &str) -> String {
+    let running = format!("SELECT pid FROM pg_stat_activity WHERE usename = 'app' AND query LIKE '%{part}%'");
+    let mut pid = String::new();
+    until("the statement runs", || {
+        pid = world.cluster.try_psql("postgres", "postgres", &running).stdout;
+        !pid.is_empty()
+    });
+    assert!(
+        Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    pid
+}
+
+fn stopped(world: &World) {
+    let mut client = world.client();
+    client.send("SELECT count(*) FROM generate_series(1, 3000000)");
+    let pid = signal(world, "STOP", "generate_series");
+    for _ in 0..20 {
+        world.serves(); // others are
+    }
+    assert!(
+        Command::new("kill")
+            .args(["-s", "CONT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(client.answer().map(|rows| rows > 0), Ok(true), "it was only late");
+}
+
 fn killed(world: &World) {
     let mut client = world.client();
     client.send("SELECT count(*) FROM generate_series(1, 100000000000)");
-    let running = "SELECT pid FROM pg_stat_activity WHERE usename = 'app' AND query LIKE '%generate_series%'";
-    let mut pid = String::new();
-    until("the statement runs", || {
-        pid = world.cluster.try_psql("postgres", "postgres", running).stdout;
-        !pid.is_empty()
-    });
-    assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    signal(world, "KILL", "generate_series");
     let told = client.answer().unwrap_err();
     assert!(told.contains("FATAL"), "{told}");
 }
