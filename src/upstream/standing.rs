@@ -109,9 +109,9 @@ mod tests {
         }
         assert_eq!(standing, Standing::default());
         standing.hear(b"in_hot_standby\0on\0");
-        standing.hear(b"server_version\015.1\0");
+        standing.hear(b"server_version\0PostgreSQL 15.1\0");
         let before = standing.version;
-        standing.hear(b"server_version\015.2\0");
+        standing.hear(b"server_version\0PostgreSQL 15.2\0");
         assert!(standing.standby && standing.version != before);
     }
 }
