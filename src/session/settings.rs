@@ -292,7 +292,11 @@ impl Settings {
                 }
             }
             Command::ResetAll => self.reset_all(),
-            Command::Discard(DiscardTarget::All) => self.reset_all(),
+            // It commits at once, also in a pipeline, whatever fails behind it.
+            Command::Discard(DiscardTarget::All) => {
+                self.reset_all();
+                self.end_transaction(true);
+            }
             Command::Transaction(command) => self.transaction(command),
             Command::Select
             | Command::Write

@@ -68,6 +68,12 @@ for tag in b'RSTDKZNACGHW':
 sent('ssl-request-in-session', 'X-type', struct.pack('!II', 8, 80877103), query(READ))
 sent('startup-in-session', 'X-type', w.startup([('user', 'postgres'), ('database', DB)]), query(READ))
 sent('function-call-of-anything', 'X-type', m(b'F', struct.pack('!IHHH', 2026, 0, 0, 0)), query(READ), answers=2)
+# A setting that changes without being followed: read in BIG5, the quote behind the backslash ends the string.
+SWALLOWED = "SELECT E'\u4e25\\' UNION ALL SELECT health_note FROM customers, generate_series(1, 200) --'".encode()
+ENCODING = b"SELECT set_config('client_encoding', 'BIG5', false)"
+for name, text in {'alone': ENCODING, 'union': ENCODING + b" UNION SELECT 'x'", 'distinct': ENCODING.replace(b'SELECT', b'SELECT DISTINCT'), 'offset': ENCODING + b' OFFSET 1',
+                   'with': b'WITH w AS (SELECT 1) ' + ENCODING, 'insert': b'INSERT INTO notes(body) ' + ENCODING, 'names': b"SET NAMES 'BIG5'", 'rows': ENCODING + b', generate_series(1, 3)'}.items():
+    sent(f'encoding-{name}', 'X-encoding', P(b'', text), B(b'p', b''), E(b'p', 1), P(b'', SWALLOWED), B(b'', b''), E(), S)
 # COPY data where no COPY is, and statements where one is
 sent('copy-data-outside', 'X-copy', m(b'd', b'1\tx\n'), m(b'c'), m(b'f', b'no\0'), query(READ))
 sent('query-inside-copy-in', 'X-copy', query(b'COPY contacts FROM STDIN'), query(READ), m(b'c'), query(READ), answers=2)

@@ -145,6 +145,8 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("SET a| BEGIN| SET b; ?; ROLLBACK; ?", "b start"),
     ("SET a| COMMIT| SET b| !; ?", "a"),
     ("SET a| ROLLBACK| ?; ?", "start start"),
+    ("SET a; DISCARD| ?| !; ?", "start start"),
+    ("SET a; DISCARD| SET b| !; ?", "start"),
     ("BEGIN| LOCAL a| COMMIT| ?; ?", "start start"),
     ("BEGIN; LOCAL a| SELECT; ?; COMMIT| LOCAL b| ?; ?", "a b start"),
 ];

@@ -64,7 +64,8 @@ impl Resolver<'_> {
         match name.as_str() {
             "set_config" => Err(Problem::refuse(
                 Code::FunctionNotAllowed,
-                "set_config is allowed only as an output of a SELECT without FROM, with a constant name and scope",
+                "set_config is allowed only as an output of a SELECT without FROM, WITH, WHERE and the like, with a \
+                 constant name and scope",
                 position,
             )),
             "current_setting" => {
@@ -109,6 +110,20 @@ impl Resolver<'_> {
                 "set_config is allowed only with a constant name and scope",
                 position,
             )),
+        }
+    }
+
+    /// A statement that sets settings reads nothing: its rows would be those of the subject that it sets, and its
+    /// record would name the one before.
+    pub(super) fn sets_alone(&self) -> Result<()> {
+        match self.out.relations.first() {
+            Some(read) if self.sets => Err(Problem::refuse(
+                Code::FunctionNotAllowed,
+                "a statement with set_config cannot read a table",
+                Some(read.location),
+            )
+            .hint("send them one after the other")),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -167,6 +167,7 @@ impl Resolver<'_> {
             steps: self.steps,
             met: super::group::Met::new(),
             into_allowed: false,
+            sets: false,
             parameters: super::parameter::Parameters::default(),
         };
         let outputs = resolver.select(select, &Scope::default(), None).map_err(|p| Problem {

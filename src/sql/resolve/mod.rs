@@ -31,6 +31,7 @@ use crate::catalog::{Catalog, Function, Oid, QualifiedName, SearchPath};
 use crate::pipeline::Position;
 use crate::policy::{Code, Verb};
 
+use super::command::Command;
 use super::grammar::Unknown;
 use super::parsed::ParsedStatement;
 pub use from::is_system;
@@ -448,9 +449,11 @@ pub fn resolve(statement: &ParsedStatement, env: Env<'_>) -> Result<Resolved> {
         steps: 0,
         met: group::Met::new(),
         into_allowed: false,
+        sets: matches!(statement.command, Command::SetConfig(_)),
         parameters: parameter::Parameters::of(&statement.node, env.parameters)?,
     };
     resolver.statement(&statement.node)?;
+    resolver.sets_alone()?;
     Ok(resolver.out)
 }
 
@@ -468,6 +471,9 @@ struct Resolver<'a> {
     met: group::Met,
     /// SELECT INTO may stand at the level at hand.
     into_allowed: bool,
+    /// The session follows the settings that the statement's outputs set. In any other statement a set_config would
+    /// change the server's settings and not the proxy's.
+    sets: bool,
     /// The statement's parameters.
     parameters: parameter::Parameters,
 }

@@ -20,6 +20,10 @@ const MAX_DEPTH: usize = 64;
 /// looked at again and again.
 const MAX_STEPS: usize = 100_000;
 
+/// The most columns of a query (`MaxTupleAttributeNumber`). PostgreSQL refuses more as well, but not before we would
+/// have doubled them over and over: `WITH a AS (…), b AS (SELECT * FROM a, a AS x), c AS (SELECT * FROM b, b AS x) …`
+const MAX_COLUMNS: usize = 1664;
+
 impl Resolver<'_> {
     /// The outermost SELECT.
     pub(super) fn top_select(&mut self, select: &pb::SelectStmt) -> Result<()> {
@@ -189,6 +193,9 @@ impl Resolver<'_> {
     ) -> Result<Vec<OutputColumn>> {
         let mut columns = Vec::with_capacity(targets.len());
         for node in targets {
+            if columns.len() > MAX_COLUMNS {
+                break;
+            }
             let Tree::ResTarget(target) = Tree::of(node)? else {
                 return Err(Problem::refuse(
                     Code::NotUnderstood,
@@ -206,9 +213,9 @@ impl Resolver<'_> {
                 continue;
             }
             if let Some(call) = output_call(node)
+                && self.sets
                 && self.depth == 0
                 && set_config_call(call).is_some()
-                && scope.items.is_empty()
             {
                 self.set_config_output(call)?;
                 columns.push(OutputColumn {
@@ -233,6 +240,13 @@ impl Resolver<'_> {
                 name,
                 sources: value.sources,
                 type_oid: value.type_oid,
+            });
+        }
+        if columns.len() > MAX_COLUMNS {
+            let message = format!("target lists can have at most {MAX_COLUMNS} entries");
+            return Err(Problem {
+                stale_catalog: false,
+                ..Problem::postgres("54011", message, None)
             });
         }
         Ok(columns)
