@@ -401,7 +401,7 @@ impl Parsed {
     /// The catalog as the statement behind the n-th finds it, where that makes or changes relations.
     pub fn catalog_after(&self, index: usize, catalog: &Catalog, search_path: &[String]) -> Option<Catalog> {
         match self.commands.get(index) {
-            Some(Command::Ddl | Command::CreateAs) => {
+            Some(Command::Ddl | Command::CreateAs | Command::Discard(_)) => {
                 let text = self.sql.text().get(self.span(index))?;
                 crate::sql::schema::after(text, catalog, search_path)
             }

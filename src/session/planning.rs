@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, SearchPath};
 use crate::pipeline::{Context, Parsed, Plan, PreparedNames, Refusal, Template};
 use crate::policy::{Code, Mode, Policy};
 use crate::sql::shape::Shape;
-use crate::sql::{ClientSql, Command, TagError};
+use crate::sql::{ClientSql, Command, TagError, TransactionCommand};
 
 use super::core;
 use super::prepared::{Origin, Planned, Portal, Prepared};
@@ -236,6 +236,7 @@ impl Session {
     fn known_to_each(&self, parsed: &Parsed, settings: &[Settings]) -> Result<Vec<KnownHere>, Arc<Refusal>> {
         let current = &self.catalog.current().catalog;
         let mut made: Option<Arc<Catalog>> = None;
+        let mut committed: Option<Arc<Catalog>> = None;
         let mut known = Vec::with_capacity(settings.len());
         for (index, settings) in settings.iter().enumerate() {
             let catalog = made.as_deref().unwrap_or(current);
@@ -254,6 +255,11 @@ impl Session {
             };
             known.push((made.clone(), path));
             made = after.map(Arc::new).or(made);
+            match parsed.commands.get(index) {
+                Some(Command::Transaction(TransactionCommand::Rollback { .. })) => made.clone_from(&committed),
+                Some(Command::Transaction(TransactionCommand::Commit { .. })) => committed.clone_from(&made),
+                _ => {}
+            }
         }
         Ok(known)
     }

@@ -78,6 +78,30 @@ def prepare_of_sql_is_planned_for_the_purpose_of_each_execute():
 
 
 @test
+def the_unnamed_statement_outlives_all_others_under_each_purpose():
+    def run(sql):
+        # A simple query, or a Parse without a name, would end the unnamed statement.
+        conn.pgconn.prepare(b'other', sql.encode())
+        return executed(b'other')
+
+    def executed(name, *values):
+        result = conn.pgconn.exec_prepared(name, values)
+        assert result.status in (psycopg.pq.ExecStatus.TUPLES_OK, psycopg.pq.ExecStatus.COMMAND_OK), result.error_message
+        return result
+
+    def email(purpose):
+        run(f"SET pgpurpose.purpose = '{purpose}'")
+        conn.pgconn.close_prepared(b'other')
+        return executed(b'', b'1').get_value(0, 0).decode()
+    for gone in ('DEALLOCATE ALL', 'DISCARD ALL'):
+        with connect('marketing_app', 'marketing') as conn:
+            conn.pgconn.prepare(b'', b'SELECT email FROM care.customers WHERE customer_id = $1')
+            same([email('marketing.email'), email('marketing')], [EMAIL, MASKED])
+            run(gone)
+            same([email('marketing.email'), email('marketing')], [EMAIL, MASKED])
+
+
+@test
 def a_prepared_transaction_ends_the_purpose_that_was_local_to_it():
     email = lambda: conn.execute(QUERY, (1,)).fetchone()[0]
     with connect('marketing_app', 'marketing') as conn, connect('marketing_app', 'marketing') as other:
