@@ -268,6 +268,8 @@ pub struct PlannedStatement {
     pub groups: Option<Groups>,
     /// Data subjects that it names.
     pub subjects: Vec<SubjectPin>,
+    /// Parameters that name a setting which it reads: their values are looked at before it runs.
+    pub setting_names: Vec<u16>,
     /// What PREPARE prepares.
     pub prepares: Option<Prepares>,
 }

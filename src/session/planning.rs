@@ -7,7 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::catalog::{Catalog, SearchPath};
-use crate::pipeline::{Context, Parsed, Plan, PreparedNames, Refusal, Template};
+use crate::pipeline::{Context, Parsed, Plan, PlannedStatement, PreparedNames, Refusal, Template};
 use crate::policy::{Code, Mode, Policy};
 use crate::sql::shape::Shape;
 use crate::sql::{ClientSql, Command, TagError, TransactionCommand};
@@ -297,7 +297,7 @@ impl Session {
         prepared: &Arc<Prepared>,
         request: &Request<'_>,
     ) -> Result<(Planned, String), Arc<Refusal>> {
-        if !may_be_executed(prepared.base.command()) {
+        if !may_be_executed(prepared.base.statement()) {
             return Err(not_executed());
         }
         let ground = request.declared.ground();
@@ -322,6 +322,9 @@ impl Session {
         }
         let (plan, _) = self.examine_once(text, parameters, &policy).verdict?;
         let planned = Planned { plan, index: 0 };
+        if !may_be_executed(planned.statement()) {
+            return Err(not_executed());
+        }
         let name = self.name_of(name, prepared, &planned)?;
         Ok((planned, name))
     }
@@ -495,12 +498,13 @@ pub(super) fn prepared_elsewhere(prepared: &Prepared) -> Arc<Refusal> {
     Arc::new(*refusal::own(Code::PurposeConflict, message, Some(hint), facts))
 }
 
-/// EXECUTE runs queries and DML; what else a Parse prepared, it would run past us.
-fn may_be_executed(command: Option<&Command>) -> bool {
-    matches!(
-        command,
-        Some(Command::Select | Command::Write | Command::Prepare { .. })
-    )
+/// EXECUTE runs queries and DML; what else a Parse prepared, it would run past us, as it would values that are looked
+/// at where they are bound.
+fn may_be_executed(statement: Option<&PlannedStatement>) -> bool {
+    statement.is_some_and(|s| {
+        let runs = matches!(s.command, Command::Select | Command::Write | Command::Prepare { .. });
+        runs && s.setting_names.is_empty()
+    })
 }
 
 fn not_executed() -> Arc<Refusal> {
