@@ -268,6 +268,8 @@ pub struct PlannedStatement {
     pub groups: Option<Groups>,
     /// Data subjects that it names.
     pub subjects: Vec<SubjectPin>,
+    /// Parameters that name a setting which it reads: their values are looked at before it runs.
+    pub setting_names: Vec<u16>,
     /// What PREPARE prepares.
     pub prepares: Option<Prepares>,
 }
@@ -401,7 +403,7 @@ impl Parsed {
     /// The catalog as the statement behind the n-th finds it, where that makes or changes relations.
     pub fn catalog_after(&self, index: usize, catalog: &Catalog, search_path: &[String]) -> Option<Catalog> {
         match self.commands.get(index) {
-            Some(Command::Ddl | Command::CreateAs) => {
+            Some(Command::Ddl | Command::CreateAs | Command::Discard(_)) => {
                 let text = self.sql.text().get(self.span(index))?;
                 crate::sql::schema::after(text, catalog, search_path)
             }

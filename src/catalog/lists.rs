@@ -16,4 +16,4 @@ mod tests;
 pub use functions::{FunctionStatus, Special, Unless, function, function_in, special};
 pub use operators::{operator_allowed, operator_total, trusted_extension};
 pub use relations::{CatalogForm, CatalogRelation, catalog_refusal, catalog_relation};
-pub use settings::{is_word_of_setting, may_set, may_show};
+pub use settings::{ONLY_LISTED, is_word_of_setting, may_set, may_show};

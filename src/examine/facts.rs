@@ -139,6 +139,7 @@ impl Examination<'_> {
             max_rows: None,
             groups: None,
             subjects: Vec::new(),
+            setting_names: Vec::new(),
             prepares: None,
         }
     }

@@ -15,7 +15,7 @@ mod temporary;
 
 use std::ops::Range;
 
-use crate::catalog::Function;
+use crate::catalog::{Function, lists};
 use crate::pipeline::{
     Context, HiddenOrigin, Outcome, Parsed, Plan, PlannedStatement, Position, Prepares, Refusal, Standing,
 };
@@ -183,6 +183,10 @@ impl Examination<'_> {
     /// What the statement names, by both readings.
     fn resolved(&self, env: Env<'_>) -> Result<Resolved, Refusal> {
         let resolved = resolve(self.statement, env).map_err(|p| self.problem(p))?;
+        // What else has parameters gets their values where nobody looks at them.
+        if !resolved.setting_names.is_empty() && !matches!(self.statement.command, Command::Select | Command::Write) {
+            return Err(self.refuse(Code::FunctionNotAllowed, lists::ONLY_LISTED));
+        }
         self.second_reading(&resolved)?;
         Ok(resolved)
     }
@@ -252,6 +256,7 @@ impl Examination<'_> {
             max_rows,
             groups,
             subjects: self.subjects(&resolved),
+            setting_names: resolved.setting_names.iter().copied().collect(),
             prepares: self.prepares(&resolved),
         };
         Ok((statement, planned.edits))

@@ -20,11 +20,9 @@ impl Examination<'_> {
             // SHOW of our settings, EXECUTE under a name of ours: the rules have no part in these.
             Ok((planned, edits)) => Ok((self.as_it_came(planned), edits)),
             Err(refusal) if self.is_by_rule(&refusal) => {
-                let writes = self.understood()?;
                 let planned = PlannedStatement {
                     facts: (*refusal.facts).into(),
-                    writes,
-                    ..self.unchanged()
+                    ..self.understood()?
                 };
                 Ok((self.as_it_came(planned), Edits::none()))
             }
@@ -108,8 +106,12 @@ impl Examination<'_> {
         }
     }
 
-    /// Whether a statement that a rule refuses writes, once it is sure that nothing else refuses it.
-    fn understood(&self) -> Result<bool, Refusal> {
+    /// A statement that a rule refuses, once it is sure that nothing else refuses it.
+    fn understood(&self) -> Result<PlannedStatement, Refusal> {
+        let with = |writes| PlannedStatement {
+            writes,
+            ..self.unchanged()
+        };
         if let Some(why) = &self.statement.refused {
             return Err(self.refuse(Code::StatementNotAllowed, why.clone()));
         }
@@ -126,24 +128,27 @@ impl Examination<'_> {
             | Command::Execute { .. } => {
                 let allowed = |f: &Function| self.is_allowed(f);
                 let resolved = self.resolved(self.env(&allowed))?;
-                Ok(resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_))))
+                Ok(PlannedStatement {
+                    setting_names: resolved.setting_names.iter().copied().collect(),
+                    ..with(resolved.relations.iter().any(|r| matches!(r.usage, Use::Target(_))))
+                })
             }
             Command::CreateAs => {
                 let allowed = |f: &Function| self.is_allowed(f);
-                self.resolved(self.env(&allowed)).map(|_| true)
+                self.resolved(self.env(&allowed)).map(|_| with(true))
             }
-            Command::Ddl => Ok(true),
+            Command::Ddl => Ok(with(true)),
             Command::Set(_)
             | Command::SetCharacteristics
             | Command::Reset(_)
             | Command::ResetAll
-            | Command::Show(_) => self.setting().map(|_| false),
+            | Command::Show(_) => self.setting().map(|_| with(false)),
             Command::Transaction(_)
             | Command::Discard(_)
             | Command::Explanation
             | Command::Deallocate(_)
             | Command::Fetch { .. }
-            | Command::Close(_) => Ok(false),
+            | Command::Close(_) => Ok(with(false)),
             Command::Refused => Err(self.refuse(Code::StatementNotAllowed, "this statement is not served")),
         }
     }

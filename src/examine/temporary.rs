@@ -55,9 +55,12 @@ impl Names<'_> {
         let temp = self.catalog.temp_schema.as_deref();
         match schema {
             "pg_temp" => true,
+            // Where another relation has the name too, it could be meant by the time that this runs: a statement on
+            // its way may drop the session's own.
             "" => {
-                let found = self.search_path.relation(name, self.catalog);
-                temp.is_some() && found.map(|r| r.name.schema.as_str()) == temp
+                let schemas = self.search_path.schemas().iter().map(String::as_str);
+                let mut found = schemas.filter(|schema| self.find(schema, name).is_some());
+                temp.is_some() && found.next() == temp && found.next().is_none()
             }
             schema => Some(schema) == temp && self.find(schema, name).is_some(),
         }

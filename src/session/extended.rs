@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::audit::{AuditUnavailable, Recorded};
+use crate::catalog::lists;
 use crate::pipeline::{PlannedStatement, Refusal};
 use crate::policy::Code;
 use crate::sql::{Command, ConfigValue};
@@ -121,6 +122,10 @@ impl Session {
         let Some(form) = self.form(statement, &policy).await? else {
             return Ok(false);
         };
+        if let Err(refusal) = may_read_settings(form.planned.statement(), values) {
+            self.refuse_extended(&refusal, Some(&form.text), &form.request);
+            return Ok(false);
+        }
         send(&mut self.upstream.sender, &form.upstream_name);
         let mut bound = Portal::new(
             form.text,
@@ -521,6 +526,28 @@ impl Session {
         };
         self.sent(Sent::new(what).failing(fields));
     }
+}
+
+/// Whether the settings that parameters name may be read.
+fn may_read_settings(statement: Option<&PlannedStatement>, values: Option<&Bind>) -> Result<(), Box<Refusal>> {
+    let Some(statement) = statement else {
+        return Ok(());
+    };
+    let is_listed = |number: &u16| {
+        let index = usize::from(*number).checked_sub(1)?;
+        match values?.values.get(index)? {
+            Some(name) => std::str::from_utf8(name)
+                .ok()
+                .filter(|name| lists::may_show(name).is_ok())
+                .map(|_| ()),
+            None => Some(()),
+        }
+    };
+    if statement.setting_names.iter().all(|number| is_listed(number).is_some()) {
+        return Ok(());
+    }
+    let facts = refused_facts(&statement.facts, Code::FunctionNotAllowed);
+    Err(refusal::own(Code::FunctionNotAllowed, lists::ONLY_LISTED, None, facts))
 }
 
 /// The parameters that a set_config reads, as text.

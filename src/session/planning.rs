@@ -7,10 +7,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::catalog::{Catalog, SearchPath};
-use crate::pipeline::{Context, Parsed, Plan, PreparedNames, Refusal, Template};
+use crate::pipeline::{Context, Parsed, Plan, PlannedStatement, PreparedNames, Refusal, Template};
 use crate::policy::{Code, Mode, Policy};
 use crate::sql::shape::Shape;
-use crate::sql::{ClientSql, Command, TagError};
+use crate::sql::{ClientSql, Command, TagError, TransactionCommand};
 
 use super::core;
 use super::prepared::{Origin, Planned, Portal, Prepared};
@@ -236,6 +236,7 @@ impl Session {
     fn known_to_each(&self, parsed: &Parsed, settings: &[Settings]) -> Result<Vec<KnownHere>, Arc<Refusal>> {
         let current = &self.catalog.current().catalog;
         let mut made: Option<Arc<Catalog>> = None;
+        let mut committed: Option<Arc<Catalog>> = None;
         let mut known = Vec::with_capacity(settings.len());
         for (index, settings) in settings.iter().enumerate() {
             let catalog = made.as_deref().unwrap_or(current);
@@ -254,6 +255,11 @@ impl Session {
             };
             known.push((made.clone(), path));
             made = after.map(Arc::new).or(made);
+            match parsed.commands.get(index) {
+                Some(Command::Transaction(TransactionCommand::Rollback { .. })) => made.clone_from(&committed),
+                Some(Command::Transaction(TransactionCommand::Commit { .. })) => committed.clone_from(&made),
+                _ => {}
+            }
         }
         Ok(known)
     }
@@ -291,7 +297,7 @@ impl Session {
         prepared: &Arc<Prepared>,
         request: &Request<'_>,
     ) -> Result<(Planned, String), Arc<Refusal>> {
-        if !may_be_executed(prepared.base.command()) {
+        if !may_be_executed(prepared.base.statement()) {
             return Err(not_executed());
         }
         let ground = request.declared.ground();
@@ -316,6 +322,9 @@ impl Session {
         }
         let (plan, _) = self.examine_once(text, parameters, &policy).verdict?;
         let planned = Planned { plan, index: 0 };
+        if !may_be_executed(planned.statement()) {
+            return Err(not_executed());
+        }
         let name = self.name_of(name, prepared, &planned)?;
         Ok((planned, name))
     }
@@ -489,12 +498,13 @@ pub(super) fn prepared_elsewhere(prepared: &Prepared) -> Arc<Refusal> {
     Arc::new(*refusal::own(Code::PurposeConflict, message, Some(hint), facts))
 }
 
-/// EXECUTE runs queries and DML; what else a Parse prepared, it would run past us.
-fn may_be_executed(command: Option<&Command>) -> bool {
-    matches!(
-        command,
-        Some(Command::Select | Command::Write | Command::Prepare { .. })
-    )
+/// EXECUTE runs queries and DML; what else a Parse prepared, it would run past us, as it would values that are looked
+/// at where they are bound.
+fn may_be_executed(statement: Option<&PlannedStatement>) -> bool {
+    statement.is_some_and(|s| {
+        let runs = matches!(s.command, Command::Select | Command::Write | Command::Prepare { .. });
+        runs && s.setting_names.is_empty()
+    })
 }
 
 fn not_executed() -> Arc<Refusal> {

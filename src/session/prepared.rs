@@ -132,6 +132,12 @@ impl Prepared {
         variants.retain(|v| v.name != name);
     }
 
+    /// Forgets all names of ours, which PostgreSQL has dropped.
+    pub fn drop_variants(&self) {
+        held(&self.last).take();
+        held(&self.variants).clear();
+    }
+
     /// All our names.
     pub fn variant_names(&self) -> Vec<String> {
         let variants = held(&self.variants);

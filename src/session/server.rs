@@ -289,18 +289,26 @@ impl Session {
             (Command::Deallocate(Some(name)), _) => {
                 self.statements.remove(name);
             }
-            (Command::Deallocate(None), _) => self.statements.retain(|name, _| name.is_empty()),
+            (Command::Deallocate(None), _) => self.deallocated_all(),
             (Command::Close(Some(name)), _) => {
                 self.portals.remove(name);
             }
             (Command::Close(None), _) => self.portals.retain(|_, _| false),
             (Command::Discard(DiscardTarget::All), _) => {
-                self.statements.retain(|name, _| name.is_empty());
+                self.deallocated_all();
                 self.portals.retain(|_, _| false);
                 self.catalog.changed();
             }
             (Command::Discard(DiscardTarget::Temp) | Command::CreateAs | Command::Ddl, _) => self.catalog.changed(),
             _ => {}
+        }
+    }
+
+    /// All names are gone but that of the unnamed statement (`DropAllPreparedStatements`), ours for it among them.
+    fn deallocated_all(&mut self) {
+        self.statements.retain(|name, _| name.is_empty());
+        if let Some(unnamed) = self.statements.get("") {
+            unnamed.drop_variants();
         }
     }
 

@@ -78,6 +78,52 @@ def prepare_of_sql_is_planned_for_the_purpose_of_each_execute():
 
 
 @test
+def the_unnamed_statement_outlives_all_others_under_each_purpose():
+    def run(sql):
+        # A simple query, or a Parse without a name, would end the unnamed statement.
+        conn.pgconn.prepare(b'other', sql.encode())
+        return executed(b'other')
+
+    def executed(name, *values):
+        result = conn.pgconn.exec_prepared(name, values)
+        assert result.status in (psycopg.pq.ExecStatus.TUPLES_OK, psycopg.pq.ExecStatus.COMMAND_OK), result.error_message
+        return result
+
+    def email(purpose):
+        run(f"SET pgpurpose.purpose = '{purpose}'")
+        conn.pgconn.close_prepared(b'other')
+        return executed(b'', b'1').get_value(0, 0).decode()
+    for gone in ('DEALLOCATE ALL', 'DISCARD ALL'):
+        with connect('marketing_app', 'marketing') as conn:
+            conn.pgconn.prepare(b'', b'SELECT email FROM care.customers WHERE customer_id = $1')
+            same([email('marketing.email'), email('marketing')], [EMAIL, MASKED])
+            run(gone)
+            same([email('marketing.email'), email('marketing')], [EMAIL, MASKED])
+
+
+@test
+def a_parameter_may_name_a_harmless_setting():
+    with connect('support_app') as conn:
+        for query in ('SELECT current_setting(%s)', 'SELECT pg_catalog.current_setting(%s::varchar, true)', 'SELECT * FROM current_setting(%s::text)'):
+            for prepare in (False, True):
+                one = lambda name: conn.execute(query, (name,), prepare=prepare).fetchone()[0]
+                same((one('work_mem'), one('TimeZone'), one(None)), ('4MB', 'UTC', None))
+                for name in ('pgpurpose.key_care', 'pgpurpose.secret', 'no_such_setting', 'session_authorization; x', ''):
+                    refused('function_not_allowed', lambda: one(name))
+        for query in ('SELECT current_setting(%s || %s)', 'SELECT current_setting(%s::varchar(3)) || %s', 'SELECT current_setting(%s::name::text) || %s'):
+            refused('function_not_allowed', lambda: conn.execute(query, ('work_', 'mem')))
+        # Where the value passes by unseen, the name must be a constant.
+        refused('function_not_allowed', lambda: conn.execute('PREPARE p (text) AS SELECT current_setting($1)'))
+        conn.pgconn.prepare(b's', b'SELECT current_setting($1)')
+        try:
+            conn.execute("EXECUTE s ('work_mem')")
+        except errors.InsufficientPrivilege as e:
+            same(e.diag.constraint_name, 'statement_not_allowed')
+        else:
+            raise AssertionError('EXECUTE ran')
+
+
+@test
 def a_prepared_transaction_ends_the_purpose_that_was_local_to_it():
     email = lambda: conn.execute(QUERY, (1,)).fetchone()[0]
     with connect('marketing_app', 'marketing') as conn, connect('marketing_app', 'marketing') as other:

@@ -135,6 +135,34 @@ SELECT 1;
 ROLLBACK;
 SELECT 1;
 
+-- ===== a script in one message
+-- case: script-of-temporary-tables | db: care | role: support_app | same-as-direct | must-see: ^ a +\| +1$
+CREATE TEMP TABLE found (id serial PRIMARY KEY, word text) \; INSERT INTO found (word) VALUES ('a'), ('b') \;
+CREATE TEMP VIEW few AS SELECT word FROM found WHERE id = 1 \; CREATE INDEX ON found (word) \;
+CREATE TEMP TABLE counted AS SELECT word, count(*)::int AS n FROM found GROUP BY word \;
+SELECT word, n FROM few JOIN counted USING (word) \; TRUNCATE counted \; DROP TABLE counted;
+SELECT * FROM found ORDER BY id;
+-- case: script-shadows-a-table | db: care | role: support_app | same-as-direct | must-see: ^ +7$ | must-see: Ada Lindqvist
+SET search_path = care;
+CREATE TEMP TABLE customers (customer_id int) \; INSERT INTO customers VALUES (7) \; SELECT * FROM customers \;
+DROP TABLE pg_temp.customers \; SELECT full_name FROM customers WHERE customer_id = 1;
+CREATE TEMP TABLE customers AS SELECT 7 AS customer_id \; SELECT * FROM customers \; DISCARD TEMP \; SELECT full_name FROM customers WHERE customer_id = 1;
+BEGIN \; CREATE TEMP TABLE customers (customer_id int) \; ROLLBACK \; SELECT full_name FROM customers WHERE customer_id = 1;
+-- case: nothing-protected-goes-into-a-table-of-the-script | db: care | role: support_app | fails | must-see: \(classification_downgrade\)
+CREATE TEMP TABLE names (n text) \; INSERT INTO names SELECT full_name FROM care.customers \; SELECT * FROM names;
+-- case: nothing-is-dropped-under-a-former-name | db: care | role: support_app | fails | must-see: (?s)(statement_not_allowed.*){5}Ada Lindqvist
+SET search_path = care;
+CREATE TEMP TABLE consents (id int);
+DROP TABLE pg_temp.consents \; TRUNCATE consents;
+DISCARD TEMP \; DROP TABLE consents;
+DROP TABLE pg_temp.consents;
+BEGIN; CREATE TEMP TABLE consents (id int) ON COMMIT DROP;
+COMMIT \; TRUNCATE consents;
+ROLLBACK;
+BEGIN \; CREATE TEMP TABLE consents (id int) \; ROLLBACK \; TRUNCATE consents;
+BEGIN \; CREATE TEMP TABLE consents (id int) \; ROLLBACK \; CREATE INDEX ON consents (id);
+SELECT full_name FROM customers WHERE customer_id = 1;
+
 -- ===== settings
 -- case: show-purpose | db: care | role: support_app | purpose: fraud | must-see: ^ *fraud$
 SHOW pgpurpose.purpose;

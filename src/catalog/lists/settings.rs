@@ -80,6 +80,10 @@ impl Settings {
     }
 }
 
+/// Why a call of `current_setting` is refused.
+pub const ONLY_LISTED: &str =
+    "current_setting is allowed only with the name of a harmless setting, as a constant or a parameter";
+
 /// Whether a setting that is listed has this name, or it is a part of one between dots (in lower case).
 pub fn is_word_of_setting(name: &str) -> bool {
     SETTINGS.words.contains(name)

@@ -5,6 +5,7 @@ use pg_query::protobuf as pb;
 use crate::catalog::lists;
 use crate::pipeline::Position;
 use crate::policy::Code;
+use crate::sql::grammar::Tree;
 use crate::sql::parsed::set_config_call;
 
 use super::group::Met;
@@ -12,6 +13,9 @@ use super::names::{Callee, parts};
 use super::scope::Scope;
 use super::value::{Place, TEXT, Value};
 use super::{Problem, Resolver, Result};
+
+/// `varchar` of `pg_type.dat`
+const VARCHAR: crate::catalog::Oid = 1043;
 
 impl Resolver<'_> {
     pub(super) fn call(&mut self, call: &pb::FuncCall, place: Place<'_>) -> Result<Value> {
@@ -70,25 +74,47 @@ impl Resolver<'_> {
             )),
             "current_setting" => {
                 let setting = call.args.first().and_then(crate::sql::parsed::constant_text);
-                match setting {
-                    Some(setting) if lists::may_show(&setting.to_ascii_lowercase()).is_ok() => {
-                        if let (1, Some(location)) = (call.funcname.len(), position) {
-                            self.qualify(location, "pg_catalog", super::QualifiedKind::Function);
-                        }
-                        Ok(Callee {
-                            result: super::names::CallResult::Scalar(Some(TEXT)),
-                            total: false,
-                        })
-                    }
-                    Some(_) | None => Err(Problem::refuse(
-                        Code::FunctionNotAllowed,
-                        "current_setting is allowed only with the constant name of a harmless setting",
-                        position,
-                    )),
+                let listed = setting.is_some_and(|name| lists::may_show(&name.to_ascii_lowercase()).is_ok());
+                let parameter = match call.args.first() {
+                    Some(name) if !listed => self.text_parameter(name)?,
+                    Some(_) | None => None,
+                };
+                if !listed && parameter.is_none() {
+                    return Err(Problem::refuse(Code::FunctionNotAllowed, lists::ONLY_LISTED, position));
                 }
+                self.out.setting_names.extend(parameter);
+                if let (1, Some(location)) = (call.funcname.len(), position) {
+                    self.qualify(location, "pg_catalog", super::QualifiedKind::Function);
+                }
+                Ok(Callee {
+                    result: super::names::CallResult::Scalar(Some(TEXT)),
+                    total: false,
+                })
             }
             _ => self.callee(call),
         }
+    }
+
+    /// The parameter that an argument is, if its value is the text that the client sends.
+    fn text_parameter(&mut self, argument: &pb::Node) -> Result<Option<u16>> {
+        let (parameter, is_text) = match Tree::of(argument)? {
+            Tree::ParamRef(parameter) => {
+                let declared = self.parameters.declared(parameter.number);
+                (parameter, declared.is_none_or(|of| of == TEXT))
+            }
+            Tree::TypeCast(cast) => {
+                let inner = cast.arg.as_deref().map(Tree::of);
+                let (Some(Ok(Tree::ParamRef(parameter))), Some(name)) = (inner, &cast.type_name) else {
+                    return Ok(None);
+                };
+                let of = self.type_name(name)?.filter(|of| matches!(*of, TEXT | VARCHAR));
+                let whole = name.typmods.is_empty() && name.array_bounds.is_empty();
+                let is_text = of.is_some_and(|of| self.parameters.takes_type_of_cast(parameter.number, of));
+                (parameter, whole && is_text)
+            }
+            _ => return Ok(None),
+        };
+        Ok(u16::try_from(parameter.number).ok().filter(|_| is_text))
     }
 
     /// An output of a SELECT that sets settings: each call was told apart already.

@@ -323,6 +323,8 @@ pub struct Resolved {
     pub partial: bool,
     /// Views read through, by oid.
     pub views: BTreeMap<Oid, ViewUse>,
+    /// Parameters that name the setting which is read.
+    pub setting_names: BTreeSet<u16>,
     /// The types that PREPARE gives its parameters.
     pub parameter_types: Vec<Oid>,
     /// TABLE commands: byte offset of the relation's name.

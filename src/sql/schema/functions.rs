@@ -14,7 +14,7 @@ const RECORD: Oid = 2249;
 impl Builder {
     pub(super) fn create_function(&mut self, statement: &pb::CreateFunctionStmt) -> Outcome {
         let (schema, name) = dotted(&statement.funcname)?;
-        if self.is_temporary(&schema, &name) {
+        if schema == "pg_temp" || self.is_temporary(&schema, &name) {
             return Ok(());
         }
         let name = QualifiedName::new(self.schema_for_new(&schema)?, name);

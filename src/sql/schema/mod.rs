@@ -89,6 +89,7 @@ pub fn after(statement: &str, catalog: &Catalog, search_path: &[String]) -> Opti
     let relations = catalog.relations.iter().map(|r| r.oid);
     let highest = relations.chain(catalog.types.iter().map(|t| t.oid)).max();
     let mut builder = Builder::new(catalog.clone());
+    builder.in_session = true;
     builder.next_oid = highest.unwrap_or_default().max(FIRST_OID);
     builder.search_path = search_path.to_vec();
     let statement = Statement {
@@ -133,8 +134,10 @@ struct Builder {
     types: HashMap<QualifiedName, Oid>,
     arrays: HashMap<Oid, Oid>,
     relations: HashMap<QualifiedName, Oid>,
-    /// Temporary objects are no part of a schema.
+    /// Temporary objects are no part of a schema file.
     temporary: HashSet<String>,
+    /// It is a session's catalog, which has its temporary objects.
+    in_session: bool,
     /// Sequences of columns whose table is not there yet.
     unowned: Vec<QualifiedName>,
     /// Extensions that the file asks for, whose objects are not known here.
@@ -157,6 +160,7 @@ impl Builder {
             arrays,
             relations,
             temporary: HashSet::new(),
+            in_session: false,
             unowned: Vec::new(),
             extensions: Vec::new(),
             passed_over: Vec::new(),
@@ -199,13 +203,40 @@ impl Builder {
             .ok_or_else(|| "no schema has been selected to create in".to_owned())
     }
 
+    /// What a new relation will be called; `None` where it is temporary and that is no part of the schema.
+    fn name_for_new(&mut self, range: &pb::RangeVar) -> Outcome<Option<QualifiedName>> {
+        let schema = match range.relpersistence == "t" || range.schemaname == "pg_temp" {
+            true if self.in_session => self.temp_schema(),
+            true => {
+                self.temporary.insert(range.relname.clone());
+                return Ok(None);
+            }
+            false => self.schema_for_new(&range.schemaname)?,
+        };
+        Ok(Some(QualifiedName::new(schema, &range.relname)))
+    }
+
+    /// The session's own schema: before there is one, under the name that means it in any session.
+    fn temp_schema(&mut self) -> String {
+        if let Some(schema) = &self.catalog.temp_schema {
+            return schema.clone();
+        }
+        let schema = "pg_temp".to_owned();
+        self.catalog.schemas.push(schema.clone());
+        self.catalog.temp_schema = Some(schema.clone());
+        self.dirty = true;
+        schema
+    }
+
     fn names_catalog(&self) -> bool {
         self.search_path.iter().any(|s| s == "pg_catalog")
     }
 
     /// The relation that a name means; its place in the list.
     fn relation_index(&self, schema: &str, name: &str) -> Option<usize> {
+        let temp = self.catalog.temp_schema.as_deref();
         let oid = match schema {
+            "pg_temp" => self.relations.get(&QualifiedName::new(temp?, name)),
             "" => {
                 let path = self.path();
                 let mut schemas = path.schemas().iter();
@@ -223,7 +254,7 @@ impl Builder {
 
     /// A temporary object, made by this file or named as one.
     fn is_temporary(&self, schema: &str, name: &str) -> bool {
-        schema == "pg_temp" || (schema.is_empty() && self.temporary.contains(name))
+        !self.in_session && (schema == "pg_temp" || (schema.is_empty() && self.temporary.contains(name)))
     }
 
     fn edit_relation(&mut self, index: usize, edit: impl FnOnce(&mut Relation)) {

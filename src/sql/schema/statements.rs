@@ -59,6 +59,10 @@ impl Builder {
                 self.pass_over(statement, "DO: what it makes is not known".to_owned());
                 Ok(())
             }
+            NodeEnum::DiscardStmt(discard) => {
+                self.discard(discard);
+                Ok(())
+            }
             // Rows, rights, comments, indexes, triggers, statistics, settings: nothing to the catalog.
             NodeEnum::InsertStmt(_)
             | NodeEnum::UpdateStmt(_)
@@ -69,7 +73,6 @@ impl Builder {
             | NodeEnum::TransactionStmt(_)
             | NodeEnum::ConstraintsSetStmt(_)
             | NodeEnum::VariableShowStmt(_)
-            | NodeEnum::DiscardStmt(_)
             | NodeEnum::GrantStmt(_)
             | NodeEnum::GrantRoleStmt(_)
             | NodeEnum::AlterDefaultPrivilegesStmt(_)
@@ -159,12 +162,10 @@ impl Builder {
 
     fn create_sequence(&mut self, create: &pb::CreateSeqStmt) -> Outcome {
         let range = create.sequence.as_ref().ok_or("a sequence without a name")?;
-        if range.relpersistence == "t" {
-            self.temporary.insert(range.relname.clone());
-            return Ok(());
+        match self.name_for_new(range)? {
+            Some(name) => self.sequence(name),
+            None => Ok(()),
         }
-        let name = QualifiedName::new(self.schema_for_new(&range.schemaname)?, &range.relname);
-        self.sequence(name)
     }
 
     /// `SET search_path` and the `set_config('search_path', …)` of pg_dump.
@@ -253,6 +254,20 @@ impl Builder {
             return Err(format!("schema \"{schema}\" does not exist"));
         }
         self.catalog.schemas.retain(|s| s != schema);
+        self.drop_all_in(schema);
+        Ok(())
+    }
+
+    /// DISCARD TEMP, and what DISCARD ALL has of it.
+    fn discard(&mut self, discard: &pb::DiscardStmt) {
+        use pb::DiscardMode as Mode;
+        let temporary = matches!(Mode::try_from(discard.target), Ok(Mode::DiscardTemp | Mode::DiscardAll));
+        if let Some(schema) = self.catalog.temp_schema.clone().filter(|_| temporary) {
+            self.drop_all_in(&schema);
+        }
+    }
+
+    fn drop_all_in(&mut self, schema: &str) {
         let inside = |r: &std::sync::Arc<crate::catalog::Relation>| r.name.schema == schema;
         let gone: Vec<_> = self
             .catalog
@@ -267,7 +282,6 @@ impl Builder {
         let in_schema = |t: &&Type| t.name.schema == schema;
         let types: Vec<_> = self.catalog.types.iter().filter(in_schema).map(|t| t.oid).collect();
         self.remove_types(&types);
-        Ok(())
     }
 
     /// Drops what goes with relations: their names, row types and partitions.

@@ -18,11 +18,9 @@ impl Builder {
     /// CREATE TABLE
     pub(super) fn create_table(&mut self, statement: &pb::CreateStmt, kind: RelationKind) -> Outcome {
         let range = statement.relation.as_ref().ok_or("a table without a name")?;
-        if range.relpersistence == "t" || self.is_temporary(&range.schemaname, &range.relname) {
-            self.temporary.insert(range.relname.clone());
+        let Some(name) = self.name_for_new(range)? else {
             return Ok(());
-        }
-        let name = QualifiedName::new(self.schema_for_new(&range.schemaname)?, &range.relname);
+        };
         if statement.if_not_exists && self.relations.contains_key(&name) {
             return Ok(());
         }

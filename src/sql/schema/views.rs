@@ -5,7 +5,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf as pb;
 
 use super::{Builder, Outcome, Statement, ident, names};
-use crate::catalog::{Column, Oid, QualifiedName, RelationKind};
+use crate::catalog::{Column, Oid, RelationKind};
 use crate::sql::resolve::{Env, OutputColumn, resolve};
 
 /// `unknown`, for what only PostgreSQL can tell: a view's own types are never looked at, since it is
@@ -16,11 +16,9 @@ impl Builder {
     /// CREATE VIEW
     pub(super) fn create_view(&mut self, statement: &pb::ViewStmt, source: &Statement<'_>) -> Outcome {
         let range = statement.view.as_ref().ok_or("a view without a name")?;
-        if range.relpersistence == "t" || self.is_temporary(&range.schemaname, &range.relname) {
-            self.temporary.insert(range.relname.clone());
+        let Some(name) = self.name_for_new(range)? else {
             return Ok(());
-        }
-        let name = QualifiedName::new(self.schema_for_new(&range.schemaname)?, &range.relname);
+        };
         let (definition, outputs) = self.query(statement.query.as_deref(), source)?;
         let columns = self.columns_of(outputs, &names(&statement.aliases));
         if statement.replace
@@ -48,11 +46,9 @@ impl Builder {
     pub(super) fn create_as(&mut self, statement: &pb::CreateTableAsStmt, source: &Statement<'_>) -> Outcome {
         let into = statement.into.as_ref().ok_or("AS without a name")?;
         let range = into.rel.as_ref().ok_or("AS without a name")?;
-        if range.relpersistence == "t" || self.is_temporary(&range.schemaname, &range.relname) {
-            self.temporary.insert(range.relname.clone());
+        let Some(name) = self.name_for_new(range)? else {
             return Ok(());
-        }
-        let name = QualifiedName::new(self.schema_for_new(&range.schemaname)?, &range.relname);
+        };
         if statement.if_not_exists && self.relations.contains_key(&name) {
             return Ok(());
         }
