@@ -209,7 +209,7 @@ def change(stack, rules, number):
     whole += '  - {purposes: [care.support], tables: [care.soak_copied], allow: [insert, delete]}\n'
     whole = whole.replace('revision: "2026-11-24"', f'revision: "soak-{number}"')
     with open(f'{path}.new', 'w', encoding='utf8') as file:
-        file.write(whole[:len(whole) // 2] if number % 3 == 2 else whole)
+        file.write(whole[:len(whole) // 2] + '\npurposes: [' if number % 3 == 2 else whole)
     os.rename(f'{path}.new', path)
     if stack:
         stack.psql(stack.upstream, 'postgres', 'care',
@@ -224,12 +224,12 @@ def recorded(audit):
             for line in lines:
                 record = json.loads(line)
                 if record['event'] == 'statement' and record.get('reason'):
-                    statements[record['id']] = record['reason']
+                    statements[record['id']] = record['reason'], record['outcome']
                     outcomes.setdefault(record['reason'], []).append(record['outcome'])
                 elif record['event'] == 'completed' and record['of'] in statements:
-                    reason = statements.pop(record['of'])
+                    reason, _ = statements.pop(record['of'])
                     rows[reason] = rows.get(reason, 0) + (record['rows'] or 0)
-    unended = [reason for reason in statements.values() if outcomes[reason][-1] in SERVED]
+    unended = [reason for reason, outcome in statements.values() if outcome in SERVED]
     return outcomes, rows, unended
 
 
