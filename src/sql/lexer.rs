@@ -244,6 +244,9 @@ pub struct Lexer<'a> {
     position: usize,
 }
 
+/// PostgreSQL's grammar takes time with the square of this (`xcdepth` of `scan.l`).
+const DEEPEST_COMMENT: usize = 100;
+
 impl<'a> Lexer<'a> {
     /// From the start of a text.
     pub const fn new(text: &'a str) -> Self {
@@ -319,6 +322,12 @@ impl<'a> Lexer<'a> {
                     if depth == 0 {
                         return Ok((TokenKind::BlockComment, at));
                     }
+                }
+                (Some(b'/'), Some(b'*')) if depth == DEEPEST_COMMENT => {
+                    return Err(LexError {
+                        what: "/* comment, or one nested too deep",
+                        start,
+                    });
                 }
                 (Some(b'/'), Some(b'*')) => {
                     depth += 1;

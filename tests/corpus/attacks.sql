@@ -449,6 +449,14 @@ COPY contacts FROM STDIN WHERE label = public.get_email(1007);
 
 -- case: select-into-multi-assign | f-sink | leak-if: canary-[0-9a-f]{4}-[0-9]{3} | expect: no leak
 UPDATE contacts SET (id, label) = (SELECT id, email FROM customers WHERE id=1007) RETURNING label;
+-- case: update-returning-row-beside-unnest | f-sink | leak-if: canary-[0-9a-f]{4}-[0-9]{3} | expect: no leak
+UPDATE customers c SET region = c.region FROM unnest('{a,b}'::text[], '{c}'::text[]) AS u WHERE c.id=1007 RETURNING c::text;
+-- case: update-returning-row-beside-composites | f-sink | leak-if: canary-[0-9a-f]{4}-[0-9]{3} | expect: no leak
+UPDATE customers c SET region = c.region FROM unnest(ARRAY[ROW(1,'a')::contacts], '{1}'::int[]) AS u WHERE c.id=1007 RETURNING to_jsonb(c);
+-- case: delete-returning-row-beside-unnest | f-sink | leak-if: canary-[0-9a-f]{4}-[0-9]{3} | expect: no leak
+BEGIN; DELETE FROM contacts c USING unnest('{a,b}'::text[], '{c}'::text[]) AS u RETURNING c; ROLLBACK;
+-- case: row-beside-unnest | f-sink | leak-if: canary-[0-9a-f]{4}-[0-9]{3}@ | expect: no leak
+SELECT c::text FROM customers c, unnest('{a,b}'::text[], '{c}'::text[]) AS u WHERE c.id=1007;
 -- case: conflict-update-subquery | f-sink | leak-if: canary-[0-9a-f]{4}-[0-9]{3} | expect: no leak
 CREATE UNIQUE INDEX ON contacts (id); INSERT INTO contacts VALUES (1,'x') ON CONFLICT (id) DO UPDATE SET label = (SELECT email FROM customers WHERE id=1007) RETURNING label;
 -- case: merge-insert | f-sink | leak-if: canary-[0-9a-f]{4}-[0-9]{3} | expect: no leak

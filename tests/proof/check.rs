@@ -93,6 +93,9 @@ const PLANS: [&[(&str, &str)]; 11] = [
     &[("application_name", "case")],
 ];
 
+/// No plan of [`PLANS`] explains it.
+const IN_NO_PLAN: &str = "order of evaluation, in no plan tried";
+
 impl Sent {
     /// What is sent, one request after the other.
     fn requests(&self) -> Vec<Request> {
@@ -225,14 +228,21 @@ impl<'w> Checker<'w> {
         self.compare(sent, &raw, Some(released))
     }
 
-    /// Where both fail, which error is met first and how many rows come before it follows the plan; if both are what PostgreSQL may say over the released relations, neither tells more.
+    /// Which error is met first, how many rows come before it, and whether one is met at all follows the plan, and that the
+    /// sizes of tables; if both are what PostgreSQL says over the released relations, neither tells more. Where only one
+    /// fails, a plan must be known under which each is so.
     fn order_of_errors(&mut self, sent: &Sent, raw: &[Message], twin: &[Message]) -> Option<Verdict> {
         let fails = |messages: &[Message]| messages.iter().any(|m| m.tag == b'E');
-        if !fails(raw) || !fails(twin) || refusal(raw).or(refusal(twin)).is_some() {
+        if !(fails(raw) || fails(twin)) || refusal(raw).or(refusal(twin)).is_some() {
             return None;
         }
-        let is_wrong = |verdict| matches!(verdict, Verdict::Wrong(..));
-        let both = !is_wrong(self.compare(sent, raw, None)) && !is_wrong(self.compare(sent, twin, None));
+        let both_fail = fails(raw) && fails(twin);
+        let is_right = |verdict| match verdict {
+            Verdict::Wrong(..) => false,
+            Verdict::Explained(why) => both_fail || why != IN_NO_PLAN,
+            Verdict::Same(_) | Verdict::SameError(..) | Verdict::Refused(..) | Verdict::TooSlow => true,
+        };
+        let both = is_right(self.compare(sent, raw, None)) && is_right(self.compare(sent, twin, None));
         both.then_some(Verdict::Explained("order of errors"))
     }
 
@@ -281,7 +291,7 @@ impl<'w> Checker<'w> {
         // PostgreSQL evaluates conditions in an order of its own: none of the plans above is that of the proxy's text.
         // What a hidden row does is held apart by the twin, to the byte.
         match first.contains("; E SERROR VERROR C22") || first.contains(" E SERROR VERROR C22") {
-            true => Verdict::Explained("order of evaluation, in no plan tried"),
+            true => Verdict::Explained(IN_NO_PLAN),
             false => Verdict::Wrong(Wrong::Inequivalence, first),
         }
     }

@@ -197,3 +197,10 @@ fn junk_is_a_token() {
         assert_eq!((tokens.len(), tokens[0].kind), (1, TokenKind::Junk), "{text}");
     }
 }
+
+#[test]
+fn comments_nest_so_deep_and_no_deeper() {
+    let nested = |depth: usize| format!("{}{}", "/*".repeat(depth), "*/".repeat(depth));
+    assert!(Lexer::new(&nested(DEEPEST_COMMENT)).all(|token| token.is_ok()));
+    assert!(Lexer::new(&nested(DEEPEST_COMMENT + 1)).any(|token| token.is_err()));
+}

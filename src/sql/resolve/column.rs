@@ -94,25 +94,25 @@ impl Resolver<'_> {
             }
             return Ok(self.found(&found, open.unwrap_or_default(), place.position));
         }
-        if let Some(sources) = open {
-            self.use_columns(&sources, place.position);
-            return Ok(Value {
-                sources,
-                ..Value::default()
-            });
-        }
         let row = place
             .scope
             .levels()
             .find_map(|l| l.items.iter().find(|i| i.name == name).cloned());
-        match row {
-            Some(item) => self.whole_rows(&[item], place, at),
-            None => Err(Problem::postgres(
+        if open.is_none() && row.is_none() {
+            return Err(Problem::postgres(
                 "42703",
                 format!("column \"{name}\" does not exist"),
                 at,
-            )),
+            ));
         }
+        // Where columns cannot be told, it may be one of them as well as a row.
+        let rows: Vec<Item> = row.into_iter().collect();
+        let mut value = self.whole_rows(&rows, place, at)?;
+        if let Some(sources) = open {
+            self.use_columns(&sources, place.position);
+            value.sources.extend(sources);
+        }
+        Ok(value)
     }
 
     pub(super) fn found(&mut self, found: &[Found], extra: Sources, position: Option<Position>) -> Value {
