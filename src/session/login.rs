@@ -14,8 +14,9 @@ use crate::audit::{Event, PolicyStamp, SessionFacts, SqlState};
 use crate::downstream::Client;
 use crate::pipeline::Outcome;
 use crate::policy::Mode;
+use crate::upstream::ask::AskError;
 use crate::upstream::catalogs::{CatalogStore, Versioned};
-use crate::upstream::loader::{self, LoadError, Moment};
+use crate::upstream::loader::{self, Moment};
 use crate::upstream::{Standing, Upstream, UpstreamError};
 use crate::wire::backend::TransactionStatus;
 use crate::wire::startup::Startup;
@@ -59,19 +60,19 @@ impl From<UpstreamError> for Failed {
     }
 }
 
-impl From<LoadError> for Failed {
-    fn from(error: LoadError) -> Self {
+impl From<AskError> for Failed {
+    fn from(error: AskError) -> Self {
         tracing::warn!(%error, "login");
         match error {
-            LoadError::Connection(error) => error.into(),
-            LoadError::Server(fields) if fields.is_fatal() => {
+            AskError::Connection(error) => error.into(),
+            AskError::Server(fields) if fields.is_fatal() => {
                 Self::Tell(errors::rebuild(&fields, errors::About::default()))
             }
-            LoadError::Server(_)
-            | LoadError::Login(_)
-            | LoadError::Tls(_)
-            | LoadError::Unfit { .. }
-            | LoadError::Unexpected(_) => Self::Tell(fatal("XX000", "what exists in the database cannot be read")),
+            AskError::Server(_)
+            | AskError::Login(_)
+            | AskError::Tls(_)
+            | AskError::Unfit { .. }
+            | AskError::Unexpected(_) => Self::Tell(fatal("XX000", "what exists in the database cannot be read")),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::upstream::ask::AskError;
 use crate::upstream::catalogs::{CatalogStore, Versioned};
-use crate::upstream::loader::{self, LoadError, Moment};
+use crate::upstream::loader::{self, Moment};
 
 use super::in_force::InForce;
 use super::refusal::fatal;
@@ -145,17 +146,17 @@ impl Session {
                 self.catalog.missed = false;
                 Ok(true)
             }
-            Err(LoadError::Connection(error)) => Err(error.into()),
-            Err(LoadError::Server(fields)) if fields.is_fatal() => Err(End::Fatal(super::errors::rebuild(
+            Err(AskError::Connection(error)) => Err(error.into()),
+            Err(AskError::Server(fields)) if fields.is_fatal() => Err(End::Fatal(super::errors::rebuild(
                 &fields,
                 super::errors::About::default(),
             ))),
             Err(
-                error @ (LoadError::Server(_)
-                | LoadError::Login(_)
-                | LoadError::Tls(_)
-                | LoadError::Unfit { .. }
-                | LoadError::Unexpected(_)),
+                error @ (AskError::Server(_)
+                | AskError::Login(_)
+                | AskError::Tls(_)
+                | AskError::Unfit { .. }
+                | AskError::Unexpected(_)),
             ) => {
                 tracing::warn!(%error, "the old catalog stays");
                 store.mark_stale();

@@ -1,27 +1,21 @@
 //! Loads a [`Catalog`] over a session's own connection, with fixed queries and text results.
 //!
-//! The connection must owe us nothing: every earlier message answered, at ReadyForQuery. Knows no
-//! policy; what an asynchronous message meanwhile said is handed back, not lost.
+//! Knows no policy.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use zeroize::Zeroizing;
 
-use super::login::{self, Credential, LoginError};
+use super::ask::{AskError, Results, Row, login, one_row, receive, rows, run, send, split};
 use super::needs::{self, Looker, Report};
 use super::{Server, Target, Upstream, UpstreamError, loader_sql, privileges};
 use crate::catalog::{
     Catalog, Column, Function, FunctionResult, Oid, Operator, QualifiedName, Relation, RelationKind, Type, TypeKind,
     UniqueKey,
 };
-use crate::tls::TlsError;
-use crate::wire::backend::{self, TransactionStatus};
-use crate::wire::frontend::Target as Named;
-use crate::wire::startup::PROTOCOL_3_0;
-use crate::wire::{BackendKind, ErrorFields, ProtocolError};
 
 /// Where the connection stands while the catalog is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,50 +24,6 @@ pub enum Moment {
     Idle,
     /// Inside one that has not failed.
     InTransaction,
-}
-
-/// Why a catalog could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The connection ended or is out of step.
-    #[error(transparent)]
-    Connection(#[from] UpstreamError),
-    /// The server does not let us in.
-    #[error(transparent)]
-    Login(LoginError),
-    /// Certificates are not usable.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// PostgreSQL refused a query.
-    #[error("the catalog cannot be read: {}", .0.get(b'M').unwrap_or("unknown error"))]
-    Server(ErrorFields),
-    /// What is relied on is lacking.
-    #[error("the database server, {engine}, is not supported: {objection}")]
-    Unfit {
-        /// What it is.
-        engine: &'static str,
-        /// What is lacking.
-        objection: String,
-    },
-    /// A row is not of the form that was asked for.
-    #[error("the catalog cannot be read: unexpected {0}")]
-    Unexpected(&'static str),
-}
-
-impl From<LoginError> for LoadError {
-    fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::Connection(error) => Self::Connection(error),
-            LoginError::Server(fields) => Self::Server(fields),
-            LoginError::Asks(_) | LoginError::Scram(_) => Self::Login(error),
-        }
-    }
-}
-
-impl From<ProtocolError> for LoadError {
-    fn from(error: ProtocolError) -> Self {
-        Self::Connection(error.into())
-    }
 }
 
 /// What came back.
@@ -103,8 +53,8 @@ pub struct SessionSettings {
 /// Reads the settings that a session starts with.
 ///
 /// # Errors
-/// See [`LoadError`].
-pub async fn session_settings(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<SessionSettings, LoadError> {
+/// See [`AskError`].
+pub async fn session_settings(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<SessionSettings, AskError> {
     let results = run(upstream, loader_sql::SESSION, aside).await?;
     let mut row = one_row(&results, 0)?;
     Ok(SessionSettings {
@@ -119,8 +69,8 @@ pub async fn session_settings(upstream: &mut Upstream, aside: &mut BytesMut) -> 
 /// Loads the catalog; messages that the server sends by itself meanwhile are appended to `aside`.
 ///
 /// # Errors
-/// See [`LoadError`]; the connection is at ReadyForQuery again, where it was, unless it ended.
-pub async fn load(upstream: &mut Upstream, moment: Moment, aside: &mut BytesMut) -> Result<Loaded, LoadError> {
+/// See [`AskError`]; the connection is at ReadyForQuery again, where it was, unless it ended.
+pub async fn load(upstream: &mut Upstream, moment: Moment, aside: &mut BytesMut) -> Result<Loaded, AskError> {
     let (before, after): (&[&str], &[&str]) = match moment {
         Moment::Idle => (loader_sql::BEGIN_IDLE, &[]),
         Moment::InTransaction => (loader_sql::BEGIN_IN_TRANSACTION, loader_sql::END_IN_TRANSACTION),
@@ -132,7 +82,7 @@ pub async fn load(upstream: &mut Upstream, moment: Moment, aside: &mut BytesMut)
     let results = match receive(upstream, aside).await {
         Ok(results) => results,
         Err(error) => {
-            if let (LoadError::Server(_), Moment::InTransaction) = (&error, moment) {
+            if let (AskError::Server(_), Moment::InTransaction) = (&error, moment) {
                 loader_sql::END_IN_TRANSACTION
                     .iter()
                     .for_each(|text| send(upstream, text));
@@ -143,170 +93,7 @@ pub async fn load(upstream: &mut Upstream, moment: Moment, aside: &mut BytesMut)
         }
     };
     let queries = results.get(before.len()..before.len() + loader_sql::QUERIES.len());
-    build(queries.ok_or(LoadError::Unexpected("number of results"))?)
-}
-
-/// Of the statement and the portal that each text is run under in turn.
-const NAME: &str = "pgpurpose: catalog";
-
-fn send(upstream: &mut Upstream, text: &'static str) {
-    let sender = &mut upstream.sender;
-    // One that failed half-way may have left it behind.
-    sender.close(Named::Statement, NAME);
-    sender.parse_fixed(NAME, text);
-    // No parameters, all results as text.
-    sender.bind(NAME, NAME, &[0; 6]);
-    sender.execute_fixed(NAME);
-    sender.close(Named::Portal, NAME);
-    sender.close(Named::Statement, NAME);
-}
-
-/// Runs fixed statements as one pipeline, one transaction where none is open.
-pub(super) async fn pipeline(
-    upstream: &mut Upstream,
-    statements: &[&'static str],
-    aside: &mut BytesMut,
-) -> Result<Vec<Vec<Bytes>>, LoadError> {
-    statements.iter().for_each(|text| send(upstream, text));
-    upstream.sender.sync();
-    receive(upstream, aside).await
-}
-
-/// The rows of each statement, undecoded.
-pub(super) type Results = [Vec<Bytes>];
-
-/// Runs one fixed simple query to its end.
-pub(super) async fn run(
-    upstream: &mut Upstream,
-    text: &'static str,
-    aside: &mut BytesMut,
-) -> Result<Vec<Vec<Bytes>>, LoadError> {
-    upstream.sender.query_fixed(text);
-    receive(upstream, aside).await
-}
-
-/// Reads results up to a ReadyForQuery.
-pub(super) async fn receive(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<Vec<Vec<Bytes>>, LoadError> {
-    let mut results: Vec<Vec<Bytes>> = Vec::new();
-    let mut failure = None;
-    loop {
-        let frame = upstream.exchange().await?;
-        match BackendKind::of(frame.tag)? {
-            BackendKind::RowDescription | BackendKind::BindComplete => results.push(Vec::new()),
-            BackendKind::DataRow => match results.last_mut() {
-                Some(rows) => rows.push(frame.body()),
-                None => return Err(LoadError::Unexpected("row")),
-            },
-            BackendKind::ParseComplete | BackendKind::CloseComplete | BackendKind::CommandComplete => {}
-            BackendKind::ErrorResponse => {
-                let fields = ErrorFields::read(frame.body())?;
-                if fields.is_fatal() {
-                    return Err(LoadError::Server(fields));
-                }
-                failure.get_or_insert(fields);
-            }
-            BackendKind::ReadyForQuery => {
-                TransactionStatus::read(&frame.body())?;
-                return match failure {
-                    None => Ok(results),
-                    Some(fields) => Err(LoadError::Server(fields)),
-                };
-            }
-            // Said by the server on its own; the search_path and the encoding that it reports are ours, for a moment.
-            BackendKind::ParameterStatus => {
-                let (name, _) = backend::parameter_status(frame.body())?;
-                if !matches!(name.as_str(), "search_path" | "client_encoding") {
-                    aside.extend_from_slice(&frame.bytes);
-                }
-            }
-            // The key comes once, behind a login of our own.
-            BackendKind::NoticeResponse | BackendKind::NotificationResponse | BackendKind::BackendKeyData => {}
-            BackendKind::Authentication
-            | BackendKind::CopyData
-            | BackendKind::CopyDone
-            | BackendKind::CopyInResponse
-            | BackendKind::CopyOutResponse
-            | BackendKind::CopyBothResponse
-            | BackendKind::EmptyQueryResponse
-            | BackendKind::FunctionCallResponse
-            | BackendKind::NegotiateProtocolVersion
-            | BackendKind::NoData
-            | BackendKind::ParameterDescription
-            | BackendKind::PortalSuspended => return Err(LoadError::Unexpected("message")),
-        }
-    }
-}
-
-/// A row, read from its first column on.
-pub(super) struct Row {
-    values: std::vec::IntoIter<Option<Bytes>>,
-}
-
-impl Row {
-    fn read(body: &Bytes) -> Result<Self, LoadError> {
-        Ok(Self {
-            values: backend::data_row(body.clone())?.into_iter(),
-        })
-    }
-
-    pub(super) fn optional(&mut self, what: &'static str) -> Result<Option<String>, LoadError> {
-        match self.values.next() {
-            None => Err(LoadError::Unexpected(what)),
-            Some(None) => Ok(None),
-            Some(Some(raw)) => match std::str::from_utf8(&raw) {
-                Ok(text) => Ok(Some(text.to_owned())),
-                Err(_) => Err(LoadError::Unexpected(what)),
-            },
-        }
-    }
-
-    pub(super) fn text(&mut self, what: &'static str) -> Result<String, LoadError> {
-        self.optional(what)?.ok_or(LoadError::Unexpected(what))
-    }
-
-    /// All that are left.
-    pub(super) fn all(mut self) -> Result<Vec<Option<String>>, LoadError> {
-        (0..self.values.len()).map(|_| self.optional("value")).collect()
-    }
-
-    pub(super) fn number<N: std::str::FromStr>(&mut self, what: &'static str) -> Result<N, LoadError> {
-        self.text(what)?.parse().map_err(|_| LoadError::Unexpected(what))
-    }
-
-    pub(super) fn flag(&mut self, what: &'static str) -> Result<bool, LoadError> {
-        Ok(self.optional(what)?.as_deref() == Some("t"))
-    }
-
-    fn letter(&mut self, what: &'static str) -> Result<char, LoadError> {
-        self.text(what)?.chars().next().ok_or(LoadError::Unexpected(what))
-    }
-
-    /// `oidvector`, `int2vector` (`1 2`) and arrays of numbers (`{1,2}`).
-    fn numbers<N: std::str::FromStr>(&mut self, what: &'static str) -> Result<Vec<N>, LoadError> {
-        split(&self.optional(what)?.unwrap_or_default())
-            .map(|n| n.parse().map_err(|_| LoadError::Unexpected(what)))
-            .collect()
-    }
-}
-
-fn split(list: &str) -> impl Iterator<Item = &str> {
-    list.trim_matches(['{', '}'])
-        .split([' ', ','])
-        .filter(|part| !part.is_empty())
-}
-
-pub(super) fn rows(
-    results: &Results,
-    index: usize,
-) -> Result<impl Iterator<Item = Result<Row, LoadError>> + use<'_>, LoadError> {
-    let rows = results.get(index).ok_or(LoadError::Unexpected("number of results"))?;
-    Ok(rows.iter().map(Row::read))
-}
-
-fn one_row(results: &Results, index: usize) -> Result<Row, LoadError> {
-    rows(results, index)?
-        .next()
-        .ok_or(LoadError::Unexpected("number of rows"))?
+    build(queries.ok_or(AskError::Unexpected("number of results"))?)
 }
 
 /// The system catalogs in which extensions have members that we look at, by their fixed oids.
@@ -334,7 +121,7 @@ impl Names {
     }
 }
 
-fn build(results: &Results) -> Result<Loaded, LoadError> {
+fn build(results: &Results) -> Result<Loaded, AskError> {
     let mut head = one_row(results, 0)?;
     let server_version = head.number("server_version_num")?;
     let database = head.text("database")?;
@@ -385,7 +172,7 @@ fn digest(results: &Results) -> u64 {
     sum
 }
 
-fn relations(results: &Results, names: &Names) -> Result<Vec<Arc<Relation>>, LoadError> {
+fn relations(results: &Results, names: &Names) -> Result<Vec<Arc<Relation>>, AskError> {
     let mut columns = columns(results)?;
     let mut parents: HashMap<Oid, Vec<Oid>> = HashMap::new();
     for row in rows(results, 4)? {
@@ -450,7 +237,7 @@ const fn relation_kind(letter: char) -> RelationKind {
     }
 }
 
-fn columns(results: &Results) -> Result<HashMap<Oid, Vec<Column>>, LoadError> {
+fn columns(results: &Results) -> Result<HashMap<Oid, Vec<Column>>, AskError> {
     let mut all: HashMap<Oid, Vec<Column>> = HashMap::new();
     for row in rows(results, 3)? {
         let mut row = row?;
@@ -467,7 +254,7 @@ fn columns(results: &Results) -> Result<HashMap<Oid, Vec<Column>>, LoadError> {
     Ok(all)
 }
 
-fn types(results: &Results, names: &Names) -> Result<Vec<Type>, LoadError> {
+fn types(results: &Results, names: &Names) -> Result<Vec<Type>, AskError> {
     let mut all = Vec::new();
     for row in rows(results, 6)? {
         let mut row = row?;
@@ -485,7 +272,7 @@ fn types(results: &Results, names: &Names) -> Result<Vec<Type>, LoadError> {
             'p' => TypeKind::Pseudo,
             'r' => TypeKind::Range,
             'm' => TypeKind::Multirange,
-            _ => return Err(LoadError::Unexpected("typtype")),
+            _ => return Err(AskError::Unexpected("typtype")),
         };
         let Some(name) = names.qualified(schema, name) else {
             continue;
@@ -502,7 +289,7 @@ fn types(results: &Results, names: &Names) -> Result<Vec<Type>, LoadError> {
     Ok(all)
 }
 
-fn functions(results: &Results, names: &Names) -> Result<Vec<Function>, LoadError> {
+fn functions(results: &Results, names: &Names) -> Result<Vec<Function>, AskError> {
     let mut all = Vec::new();
     for row in rows(results, 7)? {
         let mut row = row?;
@@ -535,11 +322,11 @@ fn functions(results: &Results, names: &Names) -> Result<Vec<Function>, LoadErro
 }
 
 /// OUT, INOUT and TABLE parameters, if there are any.
-fn output_columns(row: &mut Row) -> Result<Option<FunctionResult>, LoadError> {
+fn output_columns(row: &mut Row) -> Result<Option<FunctionResult>, AskError> {
     let types: Vec<Oid> = row.numbers("proallargtypes")?;
     let modes = row.optional("proargmodes")?.unwrap_or_default();
     let names: Option<Vec<String>> = match row.optional("proargnames")? {
-        Some(json) => serde_json::from_str(&json).map_err(|_| LoadError::Unexpected("proargnames"))?,
+        Some(json) => serde_json::from_str(&json).map_err(|_| AskError::Unexpected("proargnames"))?,
         None => None,
     };
     let names = names.unwrap_or_default();
@@ -558,7 +345,7 @@ fn output_columns(row: &mut Row) -> Result<Option<FunctionResult>, LoadError> {
     Ok((!columns.is_empty()).then_some(FunctionResult::Columns(columns)))
 }
 
-fn operators(results: &Results, names: &Names) -> Result<Vec<Operator>, LoadError> {
+fn operators(results: &Results, names: &Names) -> Result<Vec<Operator>, AskError> {
     let mut all = Vec::new();
     for row in rows(results, 8)? {
         let mut row = row?;
@@ -581,9 +368,9 @@ fn operators(results: &Results, names: &Names) -> Result<Vec<Operator>, LoadErro
 /// Loads the catalog over a connection of its own, for tools that have no session.
 ///
 /// # Errors
-/// See [`LoadError`]; a server that asks for a password that the URL does not give, or in a way
+/// See [`AskError`]; a server that asks for a password that the URL does not give, or in a way
 /// other than in clear text.
-pub fn load_blocking(target: &Target) -> Result<Catalog, LoadError> {
+pub fn load_blocking(target: &Target) -> Result<Catalog, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -594,7 +381,7 @@ pub fn load_blocking(target: &Target) -> Result<Catalog, LoadError> {
         let report = needs::look(&mut upstream, Looker::Tool, &mut BytesMut::new()).await?;
         if let Some(objection) = report.objections.into_iter().next() {
             let engine = report.engine;
-            return Err(LoadError::Unfit { engine, objection });
+            return Err(AskError::Unfit { engine, objection });
         }
         let mut catalog = load(&mut upstream, Moment::Idle, &mut BytesMut::new()).await?.catalog;
         catalog.privileges = Some(privileges::load(&mut upstream).await?);
@@ -604,35 +391,11 @@ pub fn load_blocking(target: &Target) -> Result<Catalog, LoadError> {
     })
 }
 
-/// Logs in as the target says, up to the first ReadyForQuery.
-///
-/// # Errors
-/// See [`LoadError`].
-pub(super) async fn login(server: &Server, target: &Target) -> Result<Upstream, LoadError> {
-    let user = target.user.clone().unwrap_or_else(|| "postgres".into());
-    let database = target.database.clone().unwrap_or_else(|| user.clone());
-    let credential = match &target.password {
-        Some(password) => Credential::Password(password.clone()),
-        None => Credential::Nothing,
-    };
-    let mut upstream = server.connect().await.map_err(UpstreamError::Io)?;
-    let parameters = [
-        ("user".into(), user.clone()),
-        ("database".into(), database),
-        ("application_name".into(), "pgpurpose".into()),
-        ("client_encoding".into(), "UTF8".into()),
-    ];
-    upstream.sender.startup(PROTOCOL_3_0, &parameters);
-    login::authenticate(&mut upstream, &user, &credential).await?;
-    receive(&mut upstream, &mut BytesMut::new()).await?;
-    Ok(upstream)
-}
-
 /// Looks at a server over a connection of its own, and says to the log what was found.
 ///
 /// # Errors
-/// See [`LoadError`].
-pub(super) async fn look_at(server: &Server, target: &Target) -> Result<Report, LoadError> {
+/// See [`AskError`].
+pub(super) async fn look_at(server: &Server, target: &Target) -> Result<Report, AskError> {
     let mut upstream = login(server, target).await?;
     let report = needs::look(&mut upstream, Looker::Tool, &mut BytesMut::new()).await?;
     report.tell(&upstream.address);
@@ -645,10 +408,10 @@ pub(super) async fn look_at(server: &Server, target: &Target) -> Result<Report, 
 /// who may log in now.
 ///
 /// # Errors
-/// See [`LoadError`].
-pub async fn verifier_of(server: &Server, target: &Target, role: &str) -> Result<Option<Zeroizing<String>>, LoadError> {
+/// See [`AskError`].
+pub async fn verifier_of(server: &Server, target: &Target, role: &str) -> Result<Option<Zeroizing<String>>, AskError> {
     let mut upstream = login(server, target).await?;
-    let length = i32::try_from(role.len()).map_err(|_| LoadError::Unexpected("length"))?;
+    let length = i32::try_from(role.len()).map_err(|_| AskError::Unexpected("length"))?;
     // No format codes, one parameter, all results as text.
     let parameter = [&[0, 0, 0, 1][..], &length.to_be_bytes(), role.as_bytes(), &[0, 0]].concat();
     let sender = &mut upstream.sender;

@@ -3,6 +3,7 @@
 //! Every method that carries SQL takes a [`Recorded`], which only the journal makes, or program text
 //! fixed at compile time; `samples` fills a fixed template with quoted names, on a connection of its own. Knows no policy and no client.
 
+pub mod ask;
 pub mod catalogs;
 pub mod loader;
 mod loader_sql;

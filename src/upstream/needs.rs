@@ -5,7 +5,7 @@
 
 use bytes::BytesMut;
 
-use super::loader::{LoadError, rows, run};
+use super::ask::{AskError, rows, run};
 use super::{Address, Upstream};
 use crate::wire::{BackendKind, ErrorFields, backend};
 
@@ -293,7 +293,7 @@ pub enum Looker {
 ///
 /// # Errors
 /// The connection ended, or the server could not answer for a reason that tells nothing of what it has.
-pub async fn look(upstream: &mut Upstream, looker: Looker, aside: &mut BytesMut) -> Result<Report, LoadError> {
+pub async fn look(upstream: &mut Upstream, looker: Looker, aside: &mut BytesMut) -> Result<Report, AskError> {
     let engine = which(upstream, aside).await?;
     let mut report = Report {
         engine: engine.name,
@@ -331,7 +331,7 @@ pub async fn look(upstream: &mut Upstream, looker: Looker, aside: &mut BytesMut)
     Ok(report)
 }
 
-async fn which(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<&'static Engine, LoadError> {
+async fn which(upstream: &mut Upstream, aside: &mut BytesMut) -> Result<&'static Engine, AskError> {
     let said = ask(upstream, MARKS, aside).await?;
     // Without the catalogs that the marks are in, it may still say its name.
     let said = match said {
@@ -351,10 +351,10 @@ async fn ask(
     upstream: &mut Upstream,
     text: &'static str,
     aside: &mut BytesMut,
-) -> Result<Option<Vec<Option<String>>>, LoadError> {
+) -> Result<Option<Vec<Option<String>>>, AskError> {
     let results = match run(upstream, text, aside).await {
         Ok(results) => results,
-        Err(LoadError::Server(fields)) if tells(&fields) => return Ok(None),
+        Err(AskError::Server(fields)) if tells(&fields) => return Ok(None),
         Err(error) => return Err(error),
     };
     let Some(row) = rows(&results, 0)?.next() else {
@@ -373,7 +373,7 @@ fn tells(fields: &ErrorFields) -> bool {
 }
 
 /// `pg_class` has the oid 1259 since ever, and `relname` is its second column.
-async fn tells_origins(upstream: &mut Upstream) -> Result<bool, LoadError> {
+async fn tells_origins(upstream: &mut Upstream) -> Result<bool, AskError> {
     upstream.sender.query_fixed(ORIGINS.ask);
     let mut tells = false;
     loop {
@@ -406,7 +406,7 @@ async fn tells_origins(upstream: &mut Upstream) -> Result<bool, LoadError> {
             | BackendKind::NoData
             | BackendKind::ParameterDescription
             | BackendKind::ParseComplete
-            | BackendKind::PortalSuspended => return Err(LoadError::Unexpected("message")),
+            | BackendKind::PortalSuspended => return Err(AskError::Unexpected("message")),
         }
     }
 }

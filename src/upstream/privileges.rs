@@ -4,7 +4,7 @@
 use bytes::BytesMut;
 
 use super::Upstream;
-use super::loader::{self, LoadError, rows};
+use super::ask::{self, AskError, rows};
 use crate::catalog::privileges::{DatabaseRole, Grant, On, Privilege, Privileges};
 
 /// In one transaction, so that they fit each other.
@@ -51,9 +51,9 @@ const QUERIES: &[&str] = &[
 /// Reads all roles, and all grants on what is not PostgreSQL's own.
 ///
 /// # Errors
-/// See [`LoadError`].
-pub async fn load(upstream: &mut Upstream) -> Result<Privileges, LoadError> {
-    let results = loader::pipeline(upstream, QUERIES, &mut BytesMut::new()).await?;
+/// See [`AskError`].
+pub async fn load(upstream: &mut Upstream) -> Result<Privileges, AskError> {
+    let results = ask::pipeline(upstream, QUERIES, &mut BytesMut::new()).await?;
     let mut privileges = Privileges::default();
     for row in rows(&results, 1)? {
         let mut row = row?;

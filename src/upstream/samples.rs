@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 
 use bytes::BytesMut;
 
-use super::loader::{self, LoadError, rows};
+use super::ask::{self, AskError, rows};
+use super::loader;
 use super::{Server, Target, Upstream, UpstreamError};
 use crate::catalog::{Catalog, Oid, Relation, RelationKind};
 use crate::wire::encode;
@@ -72,8 +73,8 @@ impl Sampler {
     /// Connects, and reads what exists.
     ///
     /// # Errors
-    /// See [`LoadError`].
-    pub fn connect(target: &Target) -> Result<Self, LoadError> {
+    /// See [`AskError`].
+    pub fn connect(target: &Target) -> Result<Self, AskError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -81,10 +82,10 @@ impl Sampler {
         let catalog = loader::load_blocking(target)?;
         let (upstream, surroundings) = runtime.block_on(async {
             let server = Server::of(target)?;
-            let mut upstream = loader::login(&server, target).await?;
-            loader::run(&mut upstream, SETTINGS, &mut BytesMut::new()).await?;
+            let mut upstream = ask::login(&server, target).await?;
+            ask::run(&mut upstream, SETTINGS, &mut BytesMut::new()).await?;
             let surroundings = surroundings(&mut upstream).await?;
-            Ok::<_, LoadError>((upstream, surroundings))
+            Ok::<_, AskError>((upstream, surroundings))
         })?;
         Ok(Self {
             runtime,
@@ -98,13 +99,13 @@ impl Sampler {
     /// in the order of `columns`, which are numbers of the table's own.
     ///
     /// # Errors
-    /// See [`LoadError`]: no privilege, a time-out. The connection can be used again unless it ended.
+    /// See [`AskError`]: no privilege, a time-out. The connection can be used again unless it ended.
     pub fn rows(
         &mut self,
         relation: &Relation,
         columns: &[i16],
         most: u32,
-    ) -> Result<Vec<Vec<Option<String>>>, LoadError> {
+    ) -> Result<Vec<Vec<Option<String>>>, AskError> {
         let estimated = self.surroundings.rows.get(&relation.oid).copied().unwrap_or(0.0);
         let by_pages = estimated > LARGE && relation.kind != RelationKind::ForeignTable;
         let percent = by_pages.then(|| (f64::from(most) * 500.0 / estimated).clamp(0.001, 100.0));
@@ -116,11 +117,11 @@ impl Sampler {
         }
     }
 
-    fn ask(&mut self, text: &SampleText, columns: usize) -> Result<Vec<Vec<Option<String>>>, LoadError> {
+    fn ask(&mut self, text: &SampleText, columns: usize) -> Result<Vec<Vec<Option<String>>>, AskError> {
         let upstream = &mut self.upstream;
         let results = self.runtime.block_on(async {
             encode::query(&mut upstream.sender.buffer, &text.0);
-            loader::receive(upstream, &mut BytesMut::new()).await
+            ask::receive(upstream, &mut BytesMut::new()).await
         })?;
         let mut all = Vec::new();
         for row in rows(&results, 0)? {
@@ -160,8 +161,8 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-async fn surroundings(upstream: &mut Upstream) -> Result<Surroundings, LoadError> {
-    let results = loader::pipeline(upstream, QUERIES, &mut BytesMut::new()).await?;
+async fn surroundings(upstream: &mut Upstream) -> Result<Surroundings, AskError> {
+    let results = ask::pipeline(upstream, QUERIES, &mut BytesMut::new()).await?;
     let mut found = Surroundings::default();
     for row in rows(&results, 0)? {
         let mut row = row?;

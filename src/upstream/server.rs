@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::loader::LoadError;
+use super::ask::AskError;
 use super::needs::{self, Looker};
 use super::standing::{SessionAttributes, Standing};
 use super::{Address, Receiver, Sender, Target, Upstream};
@@ -160,14 +160,14 @@ impl Server {
     /// Whether what is relied on is there, in this database; looked at once, and again when the server is another.
     ///
     /// # Errors
-    /// See [`LoadError`].
+    /// See [`AskError`].
     pub async fn has_what_is_needed(
         &self,
         upstream: &mut Upstream,
         database: &str,
         standing: Standing,
         aside: &mut BytesMut,
-    ) -> Result<bool, LoadError> {
+    ) -> Result<bool, AskError> {
         let known = (database.to_owned(), upstream.address.clone(), standing.version);
         let looked_at = || self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
         if looked_at().contains(&known) {

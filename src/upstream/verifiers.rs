@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
-use super::loader::{self, LoadError};
+use super::ask::AskError;
+use super::loader;
 use super::needs::Report;
 use super::{Server, Target};
 use crate::password::Verifier;
@@ -62,7 +63,7 @@ pub enum VerifiersError {
     },
     /// The server does not tell.
     #[error("verifiers cannot be read from the server: {0}")]
-    Query(#[from] LoadError),
+    Query(#[from] AskError),
 }
 
 type File = HashMap<String, Stored>;
@@ -158,8 +159,8 @@ impl Verifiers {
     /// Looks at the server over the connection that verifiers are asked for on; none: they are in a file.
     ///
     /// # Errors
-    /// See [`LoadError`].
-    pub async fn look_at_server(&self) -> Option<Result<Report, LoadError>> {
+    /// See [`AskError`].
+    pub async fn look_at_server(&self) -> Option<Result<Report, AskError>> {
         match self {
             Self::File { .. } => None,
             Self::Query { server, target, .. } => Some(loader::look_at(server, target).await),
