@@ -291,7 +291,10 @@ impl<'w> Checker<'w> {
         // PostgreSQL evaluates conditions in an order of its own: none of the plans above is that of the proxy's text.
         // What a hidden row does is held apart by the twin, to the byte.
         // What is released as NULL is so before a sub-query beside it is evaluated: one of too many rows is not met then.
-        match [" E SERROR VERROR C22", " E SERROR VERROR C21"].iter().any(|error| first.contains(error)) {
+        match [" E SERROR VERROR C22", " E SERROR VERROR C21"]
+            .iter()
+            .any(|error| first.contains(error))
+        {
             true => Verdict::Explained(IN_NO_PLAN),
             false => Verdict::Wrong(Wrong::Inequivalence, first),
         }
