@@ -296,20 +296,25 @@ fn cpu(target: &Target) -> f64 {
 }
 
 /// Keeps a target, and with us what we start, on one processor.
-struct Pinned(Vec<u32>);
+struct Pinned {
+    pids: Vec<u32>,
+    /// All processors, as they were before.
+    before: String,
+}
 
 impl Pinned {
     fn new(target: &Target) -> Self {
+        let last = std::thread::available_parallelism().map_or(1, usize::from) - 1;
         let pids: Vec<u32> = target.pid.into_iter().chain([std::process::id()]).collect();
         pids.iter().for_each(|pid| on(*pid, "0"));
-        Self(pids)
+        let before = format!("0-{last}");
+        Self { pids, before }
     }
 }
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        let last = std::thread::available_parallelism().map_or(1, usize::from) - 1;
-        self.0.iter().for_each(|pid| on(*pid, &format!("0-{last}")));
+        self.pids.iter().for_each(|pid| on(*pid, &self.before));
     }
 }
 

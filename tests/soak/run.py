@@ -107,7 +107,12 @@ class Client(threading.Thread):
         if case['name'] not in prepared:
             sql, prepared[case['name']] = self.tagged(case)
             session.prepare(case['name'], sql)
-        self.note(case, prepared[case['name']], session.execute(case['name'], [1], times), times)
+        answer = session.execute(case['name'], [1], times)
+        if answer.code == 'purpose_conflict':    # the rules changed between Bind and Execute
+            self.done.pop(prepared.pop(case['name']), None)
+            session.query(f'DEALLOCATE "{case["name"]}"')
+            return
+        self.note(case, prepared[case['name']], answer, times)
 
     def pipeline(self, case):
         self.prepared(case, 5)
@@ -138,6 +143,9 @@ class Client(threading.Thread):
             answered.set()
             other.join()
         self.note({**case, 'sqlstate': '57014'}, reason, answer)
+        # The last request may still be on its way, to whatever runs next.
+        self.sessions.pop(case['user'])
+        session.close()
 
     def late(self, case):
         sql, reason = self.tagged(case)
