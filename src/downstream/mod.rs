@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::audit::Ticket;
 use crate::tls::{self, ClientCertificate, Reader, ServerTls, Writer};
-use crate::wire::{ErrorFields, buffers, encode};
+use crate::wire::{Encoding, ErrorFields, buffers, encode};
 
 pub use handshake::{Opening, open};
 pub use listener::serve;
@@ -57,6 +57,8 @@ pub struct Sender {
     socket: Writer,
     /// Bytes to be sent.
     pub buffer: BytesMut,
+    /// That of errors: the client's, when it is known.
+    pub encoding: Encoding,
     /// So many of them may leave; none: all.
     released: Option<usize>,
     /// What must be written before the others do.
@@ -89,6 +91,7 @@ impl Client {
             sender: Sender {
                 socket: write,
                 buffer: BytesMut::new(),
+                encoding: Encoding::Utf8,
                 released: None,
                 waiting: Vec::new(),
             },
@@ -256,10 +259,20 @@ impl Sender {
         Ok(())
     }
 
+    /// An error, in the client's encoding.
+    pub fn error(&mut self, fields: &ErrorFields, encoding: Encoding) {
+        encode::error(&mut self.buffer, fields, encoding);
+    }
+
+    /// A notice, in the client's encoding.
+    pub fn notice(&mut self, fields: &ErrorFields, encoding: Encoding) {
+        encode::notice(&mut self.buffer, fields, encoding);
+    }
+
     /// A last error, and the end.
     pub async fn fatal(&mut self, fields: &ErrorFields) {
         self.discard_held();
-        encode::error(&mut self.buffer, fields);
+        encode::error(&mut self.buffer, fields, self.encoding);
         // A client that is gone, or does not read, learns nothing more.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), async {
             self.write_all().await?;

@@ -13,7 +13,7 @@ use crate::wire::backend::Authentication;
 use crate::wire::{BackendKind, ErrorFields, encode};
 
 use super::errors;
-use super::login::{Failed, server_error, unexpected};
+use super::login::{Failed, about_login, pass_on_notice, server_error, unexpected};
 use super::refusal::fatal;
 use super::shared::Shared;
 use crate::audit::SessionFacts;
@@ -82,14 +82,7 @@ pub async fn upstream(
             Ok(())
         }
         Err(LoginError::Connection(error)) => Err(error.into()),
-        Err(LoginError::Server(fields)) => {
-            let names = [Some(facts.role.as_str()), Some(facts.database.as_str())];
-            let about = errors::About {
-                names,
-                ..errors::About::default()
-            };
-            Err(Failed::Tell(errors::rebuild(&fields, about)))
-        }
+        Err(LoginError::Server(fields)) => Err(Failed::Tell(errors::rebuild(&fields, about_login(facts)))),
         Err(error @ (LoginError::Asks(_) | LoginError::Scram(_))) => {
             tracing::error!(%error, "a client that was authenticated here cannot be logged in at the server");
             let message = "this proxy cannot log the role in at the database server";
@@ -115,7 +108,11 @@ pub async fn passed_on(
         match BackendKind::of(question.tag)? {
             BackendKind::Authentication => {}
             // The version that we speak with the server is between it and us.
-            BackendKind::NoticeResponse | BackendKind::NegotiateProtocolVersion => continue,
+            BackendKind::NegotiateProtocolVersion => continue,
+            BackendKind::NoticeResponse => {
+                pass_on_notice(question.body(), facts, &mut client.sender.buffer)?;
+                continue;
+            }
             BackendKind::ErrorResponse => return Err(refused(question.body(), client, shared, facts)),
             other => return Err(unexpected(other)),
         }

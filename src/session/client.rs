@@ -1,6 +1,8 @@
 //! What the client sends, message by message: waits where an answer under way could change what a
 //! message means, else hands it to the protocol it belongs to.
 
+use std::borrow::Cow;
+
 use crate::pipeline::Refusal;
 use crate::wire::ProtocolError;
 use crate::wire::frame::{self, Frame};
@@ -73,13 +75,13 @@ impl Session {
             FrontendKind::Parse => changes || self.may_use_uncertain_names(body),
             FrontendKind::Bind => {
                 let statement = body.iter().position(|&b| b == 0).and_then(|end| body.get(end + 1..));
-                changes || self.statements.is_uncertain(name(statement.unwrap_or_default()))
+                changes || self.statements.is_uncertain(&self.name(statement.unwrap_or_default()))
             }
             FrontendKind::Describe => {
-                let name = name(body.get(1..).unwrap_or_default());
-                changes || self.statements.is_uncertain(name) || self.portals.is_uncertain(name)
+                let name = self.name(body.get(1..).unwrap_or_default());
+                changes || self.statements.is_uncertain(&name) || self.portals.is_uncertain(&name)
             }
-            FrontendKind::Execute => changes || self.portals.is_uncertain(name(body)),
+            FrontendKind::Execute => changes || self.portals.is_uncertain(&self.name(body)),
             FrontendKind::Close => changes,
             FrontendKind::Flush
             | FrontendKind::Sync
@@ -96,6 +98,12 @@ impl Session {
         let says = |word: &[u8]| text.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
         (self.statements.any_uncertain() && says(b"execute"))
             || (self.portals.any_uncertain() && (says(b"fetch") || says(b"move")))
+    }
+
+    /// The name at the start of a body; one that is not read is in no table.
+    fn name<'b>(&self, body: &'b [u8]) -> Cow<'b, str> {
+        let raw = body.split(|&b| b == 0).next().unwrap_or_default();
+        self.encoding().decode(raw).unwrap_or_default()
     }
 
     /// Makes the server answer what it was sent.
@@ -116,7 +124,8 @@ impl Session {
         if self.catalog.is_dirty() {
             self.refresh().await?;
         }
-        let message = match Frontend::read(kind, frame) {
+        let encoding = self.follow_encoding();
+        let message = match Frontend::read(kind, frame, encoding) {
             Ok(message) => message,
             Err(error) => {
                 let refusal = refusal::malformed(&error);
@@ -207,10 +216,4 @@ impl Session {
     pub(super) fn error_fields(&self, refusal: &Refusal, text: Option<&super::text::Text>) -> crate::wire::ErrorFields {
         refusal::fields(refusal, text, self.rules.policy.contact.as_deref())
     }
-}
-
-/// The name at the start of a body; one that is not UTF-8 is in no table.
-fn name(body: &[u8]) -> &str {
-    let raw = body.split(|&b| b == 0).next().unwrap_or_default();
-    std::str::from_utf8(raw).unwrap_or_default()
 }

@@ -1,69 +1,47 @@
-//! The client's encoding. PostgreSQL converts: parameters and results pass undecoded. Statements are read here as UTF-8,
-//! so in any other encoding they must be ASCII, which PostgreSQL reads alike in all that it knows.
+//! The client's encoding. PostgreSQL converts: parameters and results pass undecoded. Texts of statements and names are
+//! converted here, which they can be where one byte is one character; in any other encoding than UTF-8 they must be ASCII.
 
 use std::sync::Arc;
 
 use crate::pipeline::{Plan, Refusal};
-use crate::wire::ErrorFields;
+use crate::wire::Encoding;
 
 use super::planning::Inner;
 use super::refusal;
 use super::settings::OutOfStep;
-use super::text::Text;
 use super::{End, Session};
 
 impl Session {
-    /// Whether a text, and what is sent for it, is read by the server as it was read here.
+    /// What is sent from now on is in the encoding in which the client's last message was.
+    pub(super) fn follow_encoding(&mut self) -> Encoding {
+        let encoding = self.encoding();
+        self.upstream.sender.encoding = encoding;
+        self.client.sender.encoding = encoding;
+        encoding
+    }
+
+    /// Whether what is sent for a text can be sent in the client's encoding.
     pub(super) fn may_go_out(
         &self,
-        text: &Text,
         verdict: &Result<(Arc<Plan>, Vec<Inner>), Arc<Refusal>>,
     ) -> Result<(), Arc<Refusal>> {
-        if self.speaks_utf8() {
-            return Ok(());
-        }
         let sent = verdict.as_ref().ok().map(|(plan, _)| plan.verified.text());
-        match text.is_ascii() && sent.is_none_or(str::is_ascii) {
+        match sent.is_none_or(|text| self.encoding().encode(text).is_some()) {
             true => Ok(()),
             false => Err(Arc::new(*refusal::postgresql(
                 "0A000",
-                "statements with characters beyond ASCII are served with client_encoding UTF8 only",
+                "this statement is served with client_encoding UTF8 only: its rewritten text has characters that are not in the client's",
             ))),
-        }
-    }
-
-    /// What we say is UTF-8.
-    pub(super) fn in_encoding(&self, fields: ErrorFields) -> ErrorFields {
-        match self.speaks_utf8() {
-            true => fields,
-            false => fields.in_ascii(),
         }
     }
 
     /// At ReadyForQuery: what the server said of the encoding is what we follow.
     pub(super) fn check_encoding(&mut self) -> Result<(), End> {
         match self.reported_encoding.take() {
-            Some(reported) if means_utf8(&reported, &self.server_encoding) != self.speaks_utf8() => {
+            Some(reported) if Encoding::of(&reported, &self.server_encoding) != self.encoding() => {
                 Err(OutOfStep.into())
             }
             Some(_) | None => Ok(()),
         }
     }
-}
-
-/// SQL_ASCII means no conversion: the database's own encoding.
-pub(super) fn means_utf8(encoding: &str, server_encoding: &str) -> bool {
-    let is_utf8 = |name: &str| matches!(name, "utf8" | "unicode");
-    match cleaned(encoding).as_str() {
-        "sqlascii" => is_utf8(&cleaned(server_encoding)),
-        name => is_utf8(name),
-    }
-}
-
-/// `clean_encoding_name`: lower case, without what is neither letter nor digit.
-fn cleaned(name: &str) -> String {
-    name.chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
 }

@@ -93,8 +93,7 @@ impl Session {
 
     /// Bind
     pub(super) async fn bind(&mut self, bind: Bind) -> Result<(), End> {
-        let utf8 = self.speaks_utf8();
-        let read = |command: Option<&Command>| read_parameters(command, &bind, utf8);
+        let read = |command: Option<&Command>| read_parameters(command, &bind);
         let send = |sender: &mut Sender, name: &str| sender.bind(&bind.portal, name, &bind.rest);
         self.bind_as(bind.portal.clone(), &bind.statement, Some(&bind), read, send)
             .await?;
@@ -551,9 +550,7 @@ fn may_read_settings(statement: Option<&PlannedStatement>, values: Option<&Bind>
 }
 
 /// The parameters that a set_config reads, as text.
-/// In another encoding than UTF-8 only ASCII is sure to be the
-/// server's reading too.
-fn read_parameters(command: Option<&Command>, bind: &Bind, utf8: bool) -> Vec<Option<String>> {
+fn read_parameters(command: Option<&Command>, bind: &Bind) -> Vec<Option<String>> {
     let Some(Command::SetConfig(calls)) = command else {
         return Vec::new();
     };
@@ -562,15 +559,8 @@ fn read_parameters(command: Option<&Command>, bind: &Bind, utf8: bool) -> Vec<Op
             .iter()
             .any(|c| matches!(c.value, ConfigValue::Parameter(p) if usize::from(p) == n + 1))
     };
-    let is_read_alike = |bytes: &bytes::Bytes| utf8 || bytes.is_ascii();
-    let text = |bytes: &bytes::Bytes| {
-        let bytes = Some(bytes).filter(|bytes| is_read_alike(bytes))?;
-        String::from_utf8(bytes.to_vec()).ok()
-    };
-    bind.values
-        .iter()
-        .enumerate()
-        .map(|(n, value)| value.as_ref().filter(|_| reads(n)).and_then(text))
+    (0..bind.values.len())
+        .map(|n| bind.text(n).filter(|_| reads(n)))
         .collect()
 }
 

@@ -3,7 +3,7 @@
 
 use crate::pipeline::LEFT_OUT_SOURCE;
 use crate::wire::frontend::Target;
-use crate::wire::{ErrorFields, Frame, encode};
+use crate::wire::{ErrorFields, Frame};
 
 use super::errors::{self, About};
 use super::responses::{Sent, What};
@@ -13,7 +13,7 @@ use super::{End, Session};
 impl Session {
     /// The server says that something failed.
     pub(super) fn failed(&mut self, frame: &Frame) -> Result<(), End> {
-        let fields = ErrorFields::read(frame.body())?;
+        let fields = ErrorFields::read_in(frame.body(), self.encoding())?;
         self.copying_in = false;
         if fields.is_fatal() {
             let fields = errors::rebuild(&fields, About::default());
@@ -56,8 +56,7 @@ impl Session {
                 }
             },
         };
-        let told = self.in_encoding(told);
-        encode::error(&mut self.client.sender.buffer, &told);
+        self.client.sender.error(&told, self.encoding());
         self.skip_to_sync(fields.sqlstate());
         Ok(())
     }
@@ -149,7 +148,7 @@ impl Session {
 
     /// A notice, or one of ours that counts groups.
     pub(super) fn noticed(&mut self, frame: &Frame) -> Result<(), End> {
-        let fields = ErrorFields::read(frame.body())?;
+        let fields = ErrorFields::read_in(frame.body(), self.encoding())?;
         let of_group = fields.severity() == "NOTICE" && fields.get(b'F') == Some(LEFT_OUT_SOURCE);
         if let Some(running) = self.row_owner().filter(|r| of_group && r.tells_of_groups()) {
             running.left_out += 1;
@@ -159,8 +158,7 @@ impl Session {
         let bare = self.rules.policy.protects_nothing();
         let about = About { bare, ..about };
         if let Some(told) = errors::rebuild_notice(&fields, about) {
-            let told = self.in_encoding(told);
-            encode::notice(&mut self.client.sender.buffer, &told);
+            self.client.sender.notice(&told, self.encoding());
         }
         Ok(())
     }

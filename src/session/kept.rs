@@ -6,6 +6,7 @@ use super::Session;
 use super::prepared::Planned;
 use super::request::{Declared, Request, StandingKey};
 use super::settings::{Followed, Settings};
+use crate::wire::Encoding;
 
 /// Made of the settings in force.
 #[derive(Debug)]
@@ -16,8 +17,8 @@ pub(super) struct Kept {
     declared: Arc<Declared>,
     /// Entries of search_path.
     search_path: Arc<[String]>,
-    /// Texts come and go in UTF-8.
-    utf8: bool,
+    /// In which encoding texts come and go.
+    encoding: Encoding,
 }
 
 /// All that a prepared statement's form depends on, besides its text and how the request stands: versions of the
@@ -52,14 +53,17 @@ impl LastForm {
     }
 }
 
+fn encoding_of(settings: &Settings, server_encoding: &str) -> Encoding {
+    Encoding::of(settings.get(Followed::ClientEncoding).as_text(), server_encoding)
+}
+
 impl Kept {
     pub(super) fn of(settings: &Settings, server_encoding: &str) -> Self {
-        let encoding = settings.get(Followed::ClientEncoding).as_text();
         Self {
             version: settings.version(),
             declared: Arc::new(Declared::new(settings, &[])),
             search_path: settings.get(Followed::SearchPath).value.as_slice().into(),
-            utf8: super::encoding::means_utf8(encoding, server_encoding),
+            encoding: encoding_of(settings, server_encoding),
         }
     }
 }
@@ -92,13 +96,12 @@ impl Session {
         self.settings.get(Followed::SearchPath).value.as_slice().into()
     }
 
-    /// The client's texts are UTF-8, as ours are.
-    pub(super) fn speaks_utf8(&self) -> bool {
+    /// In which encoding the client's texts come and go.
+    pub(super) fn encoding(&self) -> Encoding {
         if self.is_kept() {
-            return self.kept.utf8;
+            return self.kept.encoding;
         }
-        let encoding = self.settings.get(Followed::ClientEncoding).as_text();
-        super::encoding::means_utf8(encoding, &self.server_encoding)
+        encoding_of(&self.settings, &self.server_encoding)
     }
 
     /// See [`Stamp`].

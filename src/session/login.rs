@@ -20,7 +20,7 @@ use crate::upstream::loader::{self, Moment};
 use crate::upstream::{Standing, Upstream, UpstreamError};
 use crate::wire::backend::TransactionStatus;
 use crate::wire::startup::Startup;
-use crate::wire::{BackendKind, ErrorFields, ProtocolError, encode};
+use crate::wire::{BackendKind, Encoding, ErrorFields, ProtocolError, encode};
 
 use super::authentication;
 use super::errors;
@@ -284,7 +284,7 @@ async fn begin(upstream: &mut Upstream, client: &mut Client, facts: &SessionFact
             BackendKind::BackendKeyData => {
                 client.sender.buffer.extend_from_slice(&frame.bytes);
             }
-            BackendKind::NoticeResponse => {}
+            BackendKind::NoticeResponse => pass_on_notice(frame.body(), facts, &mut client.sender.buffer)?,
             BackendKind::ErrorResponse => return Err(server_error(frame.body(), facts)),
             BackendKind::ReadyForQuery => {
                 return match TransactionStatus::read(&frame.body())? {
@@ -296,6 +296,25 @@ async fn begin(upstream: &mut Upstream, client: &mut Client, facts: &SessionFact
             }
             other => return Err(unexpected(other)),
         }
+    }
+}
+
+/// A notice before the session begins. In which encoding the client reads is not settled yet.
+pub(super) fn pass_on_notice(
+    body: bytes::Bytes,
+    facts: &SessionFacts,
+    out: &mut BytesMut,
+) -> Result<(), ProtocolError> {
+    if let Some(told) = errors::rebuild_notice(&ErrorFields::read(body)?, about_login(facts)) {
+        encode::notice(out, &told, Encoding::Other);
+    }
+    Ok(())
+}
+
+pub(super) fn about_login(facts: &SessionFacts) -> errors::About<'_> {
+    errors::About {
+        names: [Some(&facts.role), Some(&facts.database)],
+        ..errors::About::default()
     }
 }
 
@@ -319,13 +338,8 @@ async fn first_catalog(
 
 /// Errors before the session begins name roles and databases, which the client named itself.
 pub(super) fn server_error(body: bytes::Bytes, facts: &SessionFacts) -> Failed {
-    let names = [Some(facts.role.as_str()), Some(facts.database.as_str())];
-    let about = errors::About {
-        names,
-        ..errors::About::default()
-    };
     match ErrorFields::read(body) {
-        Ok(fields) => Failed::Tell(errors::rebuild(&fields, about)),
+        Ok(fields) => Failed::Tell(errors::rebuild(&fields, about_login(facts))),
         Err(error) => error.into(),
     }
 }

@@ -93,14 +93,14 @@ impl Session {
     }
 
     fn examine_once<'p>(&mut self, text: &Text, parameters: &[u32], policy: &'p Policy) -> Examined<'p> {
-        let mut examined = self.examine_as_utf8(text, parameters, policy);
-        if let Err(refusal) = self.may_go_out(text, &examined.verdict) {
+        let mut examined = self.examine_text(text, parameters, policy);
+        if let Err(refusal) = self.may_go_out(&examined.verdict) {
             examined.verdict = Err(refusal);
         }
         examined
     }
 
-    fn examine_as_utf8<'p>(&mut self, text: &Text, parameters: &[u32], policy: &'p Policy) -> Examined<'p> {
+    fn examine_text<'p>(&mut self, text: &Text, parameters: &[u32], policy: &'p Policy) -> Examined<'p> {
         // What is kept is kept for texts of one statement, which has all tags.
         let alone = text.sql.tags_in(0..usize::MAX).ok().map(|tags| {
             let request = self.request(policy, &self.settings, &tags);

@@ -74,7 +74,7 @@ impl Session {
         let (portal, statement) = (parts.next()?, parts.next()?);
         parts.next()?;
         let end = frame::HEADER + portal.len() + statement.len() + 2;
-        let text = |raw: &[u8]| String::from_utf8(raw.to_vec()).ok();
+        let text = |raw: &[u8]| self.encoding().decode(raw).ok().map(String::from);
         let (portal, statement) = (text(portal)?, text(statement)?);
         let reads = self
             .statements
@@ -100,6 +100,7 @@ impl Session {
             (_, false, true) => None,
             (_, false, false) => self.large_bind(),
         };
+        self.follow_encoding();
         let mut wanted = false;
         let mut left = header.total;
         if let Some((portal, statement, end)) = bind {

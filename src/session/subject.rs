@@ -65,9 +65,9 @@ impl Session {
     /// A subject that the server would not read as it was read here: tags are URL-encoded UTF-8.
     pub(super) fn cannot_set_subject(&self, request: &Request<'_>) -> Option<Denial> {
         let needed = request.statement_subject()?;
-        (!needed.is_ascii() && !self.speaks_utf8()).then(|| Denial {
+        self.encoding().encode(needed).is_none().then(|| Denial {
             code: Code::SubjectMissing,
-            message: "a data subject with characters beyond ASCII is served with client_encoding UTF8 only".to_owned(),
+            message: "the data subject has characters that are not in the client's encoding".to_owned(),
             detail: None,
             hint: None,
             rule: None,

@@ -49,7 +49,7 @@ fn parameter(spelling: KeySpelling, number: usize, bind: &Bind) -> Option<String
     let index = number.checked_sub(1)?;
     let value = bind.values.get(index)?.as_ref()?;
     if bind.format(index) == 0 || spelling == KeySpelling::Text {
-        return String::from_utf8(value.to_vec()).ok();
+        return bind.text(index);
     }
     match (spelling, value.as_ref()) {
         (KeySpelling::Integer, &[a, b]) => Some(i16::from_be_bytes([a, b]).to_string()),
@@ -78,6 +78,7 @@ mod tests {
             statement: String::new(),
             formats: vec![format],
             values: vec![Some(bytes::Bytes::from_static(value))],
+            encoding: crate::wire::Encoding::Utf8,
             rest: bytes::Bytes::new(),
         }
     }

@@ -51,11 +51,6 @@ impl Text {
         })
     }
 
-    /// As it came it is ASCII.
-    pub fn is_ascii(&self) -> bool {
-        self.original.as_deref().unwrap_or_else(|| self.sql.text()).is_ascii()
-    }
-
     /// The position that an error shows, in characters from 1, of a byte offset in the text without
     /// tags.
     pub fn position(&self, offset: usize) -> usize {

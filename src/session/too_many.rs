@@ -12,7 +12,7 @@ use bytes::Buf;
 use crate::audit::Recorded;
 use crate::pipeline::Outcome;
 use crate::policy::Code;
-use crate::wire::{BackendKind, encode, frame};
+use crate::wire::{BackendKind, frame};
 
 use super::refusal::{self, unread};
 use super::responses::{Over, Sent, What};
@@ -74,7 +74,7 @@ impl Session {
                 self.trail.failed(&running, sqlstate);
                 if !told {
                     let fields = self.too_many_of(running.most_rows());
-                    encode::error(&mut self.client.sender.buffer, &fields);
+                    self.client.sender.error(&fields, self.encoding());
                     if let Some(sent) = self.responses.front() {
                         sent.over = Some(Over::Told);
                     }
@@ -102,7 +102,7 @@ impl Session {
             .is_some_and(|sent| sent.over == Some(Over::Untold))
         {
             let fields = self.too_many();
-            encode::error(&mut self.client.sender.buffer, &fields);
+            self.client.sender.error(&fields, self.encoding());
         }
     }
 
@@ -127,8 +127,7 @@ impl Session {
         let hint = Some("ask for fewer: narrow the condition, or add a LIMIT");
         let code = Code::TooManyRows;
         let refusal = refusal::own(code, message, hint, unread(Outcome::Refuse, Some(code)));
-        let fields = self.error_fields(&refusal, None);
-        self.in_encoding(fields)
+        self.error_fields(&refusal, None)
     }
 }
 

@@ -104,7 +104,7 @@ async fn scram(upstream: &mut Upstream, offered: &[String], credential: &Credent
     let client = Client::new(secret, end_point.as_deref(), nonce(rand::random()));
     let first = client.first();
     let mut initial = BytesMut::new();
-    encode::string(&mut initial, mechanism);
+    encode::string(&mut initial, mechanism.as_bytes());
     initial.put_i32(i32::try_from(first.len()).unwrap_or(i32::MAX));
     initial.put_slice(first.as_bytes());
     answer(upstream, &initial);

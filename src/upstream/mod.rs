@@ -16,12 +16,13 @@ mod standing;
 mod target;
 pub mod verifiers;
 
+use std::borrow::Cow;
 use std::io;
 
 use crate::audit::Recorded;
 use crate::tls::{Reader, Writer};
 use crate::wire::frontend::Target as Named;
-use crate::wire::{Frame, ProtocolError, buffers, encode, frame};
+use crate::wire::{Encoding, Frame, ProtocolError, buffers, encode, frame};
 use bytes::{Buf, Bytes, BytesMut};
 
 pub use server::{Server, ServerOptions, cancel};
@@ -70,6 +71,8 @@ pub struct Receiver {
 pub struct Sender {
     socket: Writer,
     buffer: BytesMut,
+    /// That of texts and names: the session's.
+    pub encoding: Encoding,
 }
 
 /// With less room than this, a buffer gets more before it is read into.
@@ -127,34 +130,49 @@ impl Receiver {
 }
 
 impl Sender {
+    /// A text that is not in the encoding was refused before; if it was not, nothing runs.
+    fn text<'t>(&self, recorded: &'t Recorded) -> Cow<'t, [u8]> {
+        self.encoding.encode(recorded.text()).unwrap_or_default()
+    }
+
+    /// A name that was given in another encoding than this one is not found.
+    fn name<'t>(&self, name: &'t str) -> Cow<'t, [u8]> {
+        self.encoding.encode_most(name)
+    }
+
     /// A simple query.
     pub fn query(&mut self, recorded: &Recorded) {
-        encode::query(&mut self.buffer, recorded.text());
+        let text = self.text(recorded);
+        encode::query(&mut self.buffer, &text);
     }
 
     /// Parse.
     pub fn parse(&mut self, name: &str, recorded: &Recorded, types: &[u32]) {
-        encode::parse(&mut self.buffer, name, recorded.text(), types);
+        let text = self.text(recorded);
+        let name = self.name(name);
+        encode::parse(&mut self.buffer, &name, &text, types);
     }
 
     /// A simple query of program text that is fixed at compile time.
     pub fn query_fixed(&mut self, text: &'static str) {
-        encode::query(&mut self.buffer, text);
+        encode::query(&mut self.buffer, text.as_bytes());
     }
 
     /// Parse of program text that is fixed at compile time.
     pub fn parse_fixed(&mut self, name: &'static str, text: &'static str) {
-        encode::parse(&mut self.buffer, name, text, &[]);
+        encode::parse(&mut self.buffer, name.as_bytes(), text.as_bytes(), &[]);
     }
 
     /// Bind: what stands after the names is the client's, byte for byte.
     pub fn bind(&mut self, portal: &str, statement: &str, rest: &[u8]) {
-        encode::bind(&mut self.buffer, portal, statement, rest);
+        let (portal, statement) = (self.name(portal), self.name(statement));
+        encode::bind(&mut self.buffer, &portal, &statement, rest);
     }
 
     /// Bind whose `rest` bytes behind the names follow by [`Sender::more`].
     pub fn bind_begin(&mut self, portal: &str, statement: &str, rest: usize) {
-        encode::bind_begin(&mut self.buffer, portal, statement, rest);
+        let (portal, statement) = (self.name(portal), self.name(statement));
+        encode::bind_begin(&mut self.buffer, &portal, &statement, rest);
     }
 
     /// More of a message that was begun: parameters or COPY data of the client's, byte for byte.
@@ -164,23 +182,26 @@ impl Sender {
 
     /// Describe.
     pub fn describe(&mut self, target: Named, name: &str) {
-        encode::describe(&mut self.buffer, target, name);
+        let name = self.name(name);
+        encode::describe(&mut self.buffer, target, &name);
     }
 
     /// Close.
     pub fn close(&mut self, target: Named, name: &str) {
-        encode::close(&mut self.buffer, target, name);
+        let name = self.name(name);
+        encode::close(&mut self.buffer, target, &name);
     }
 
     /// Execute of a portal whose statement is on record.
     pub fn execute(&mut self, portal: &str, max_rows: i32, recorded: &Recorded) {
         let _ = recorded;
-        encode::execute(&mut self.buffer, portal, max_rows);
+        let portal = self.name(portal);
+        encode::execute(&mut self.buffer, &portal, max_rows);
     }
 
     /// Execute of a portal that was bound to program text.
     pub fn execute_fixed(&mut self, portal: &'static str) {
-        encode::execute(&mut self.buffer, portal, 0);
+        encode::execute(&mut self.buffer, portal.as_bytes(), 0);
     }
 
     /// Flush

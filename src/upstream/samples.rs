@@ -120,7 +120,7 @@ impl Sampler {
     fn ask(&mut self, text: &SampleText, columns: usize) -> Result<Vec<Vec<Option<String>>>, AskError> {
         let upstream = &mut self.upstream;
         let results = self.runtime.block_on(async {
-            encode::query(&mut upstream.sender.buffer, &text.0);
+            encode::query(&mut upstream.sender.buffer, text.0.as_bytes());
             ask::receive(upstream, &mut BytesMut::new()).await
         })?;
         let mut all = Vec::new();

@@ -16,8 +16,8 @@ use super::needs::{self, Looker};
 use super::standing::{SessionAttributes, Standing};
 use super::{Address, Receiver, Sender, Target, Upstream};
 use crate::tls::{self, ClientFiles, ClientTls, SslMode, TlsError};
-use crate::wire::encode;
 use crate::wire::startup::PROTOCOL_3_2;
+use crate::wire::{Encoding, encode};
 
 /// How the server is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,6 +209,7 @@ impl Server {
             sender: Sender {
                 socket: write,
                 buffer: BytesMut::new(),
+                encoding: Encoding::Utf8,
             },
             address: address.clone(),
             end_point,

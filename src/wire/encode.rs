@@ -1,15 +1,12 @@
-//! Messages into a buffer: pgwire's, but for those that carry a client's bytes on (Bind's tail) or names
-//! of any length. Strings are cut at a NUL byte rather than let one through.
+//! Messages into a buffer: pgwire's, but for those whose strings are in the client's encoding, which theirs cannot be.
+//! Strings are cut at a NUL byte rather than let one through.
 
 use bytes::{BufMut, BytesMut};
 use pgwire::messages::Message;
-use pgwire::messages::extendedquery::Parse;
-use pgwire::messages::response::{ErrorResponse, NoticeResponse};
-use pgwire::messages::simplequery::Query;
 use pgwire::messages::startup::NegotiateProtocolVersion;
 
-use super::ErrorFields;
 use super::frontend::Target;
+use super::{Encoding, ErrorFields};
 
 /// Writes a frame: type, length, and the body that `body` appends.
 pub fn framed(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut BytesMut)) {
@@ -29,8 +26,8 @@ pub fn with_length(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
 }
 
 /// A NUL-terminated string.
-pub fn string(out: &mut BytesMut, text: &str) {
-    out.put_slice(clean(text).as_bytes());
+pub fn string(out: &mut BytesMut, text: &[u8]) {
+    out.put_slice(text.split(|&b| b == 0).next().unwrap_or_default());
     out.put_u8(0);
 }
 
@@ -43,23 +40,23 @@ fn message(out: &mut BytesMut, message: &impl Message) {
     }
 }
 
-/// The text up to a NUL byte.
-fn clean(text: &str) -> String {
-    text.split('\0').next().unwrap_or_default().to_owned()
-}
-
 /// Query
-pub fn query(out: &mut BytesMut, text: &str) {
-    message(out, &Query::new(clean(text)));
+pub fn query(out: &mut BytesMut, text: &[u8]) {
+    framed(out, b'Q', |b| string(b, text));
 }
 
 /// Parse
-pub fn parse(out: &mut BytesMut, name: &str, text: &str, types: &[u32]) {
-    message(out, &Parse::new(Some(clean(name)), clean(text), types.to_vec()));
+pub fn parse(out: &mut BytesMut, name: &[u8], text: &[u8], types: &[u32]) {
+    framed(out, b'P', |b| {
+        string(b, name);
+        string(b, text);
+        b.put_u16(u16::try_from(types.len()).unwrap_or(u16::MAX));
+        types.iter().for_each(|oid| b.put_u32(*oid));
+    });
 }
 
 /// Bind, with everything after the names as it came.
-pub fn bind(out: &mut BytesMut, portal: &str, statement: &str, rest: &[u8]) {
+pub fn bind(out: &mut BytesMut, portal: &[u8], statement: &[u8], rest: &[u8]) {
     framed(out, b'B', |b| {
         string(b, portal);
         string(b, statement);
@@ -68,7 +65,7 @@ pub fn bind(out: &mut BytesMut, portal: &str, statement: &str, rest: &[u8]) {
 }
 
 /// The start of a Bind, up to its names: so many bytes follow.
-pub fn bind_begin(out: &mut BytesMut, portal: &str, statement: &str, rest: usize) {
+pub fn bind_begin(out: &mut BytesMut, portal: &[u8], statement: &[u8], rest: usize) {
     let start = out.len();
     framed(out, b'B', |b| {
         string(b, portal);
@@ -81,16 +78,16 @@ pub fn bind_begin(out: &mut BytesMut, portal: &str, statement: &str, rest: usize
 }
 
 /// Describe
-pub fn describe(out: &mut BytesMut, target: Target, name: &str) {
+pub fn describe(out: &mut BytesMut, target: Target, name: &[u8]) {
     framed(out, b'D', |b| targeted(b, target, name));
 }
 
 /// Close
-pub fn close(out: &mut BytesMut, target: Target, name: &str) {
+pub fn close(out: &mut BytesMut, target: Target, name: &[u8]) {
     framed(out, b'C', |b| targeted(b, target, name));
 }
 
-fn targeted(out: &mut BytesMut, target: Target, name: &str) {
+fn targeted(out: &mut BytesMut, target: Target, name: &[u8]) {
     out.put_u8(match target {
         Target::Statement => b'S',
         Target::Portal => b'P',
@@ -99,7 +96,7 @@ fn targeted(out: &mut BytesMut, target: Target, name: &str) {
 }
 
 /// Execute
-pub fn execute(out: &mut BytesMut, portal: &str, max_rows: i32) {
+pub fn execute(out: &mut BytesMut, portal: &[u8], max_rows: i32) {
     framed(out, b'E', |b| {
         string(b, portal);
         b.put_i32(max_rows);
@@ -112,17 +109,21 @@ pub fn bare(out: &mut BytesMut, tag: u8) {
 }
 
 /// ErrorResponse
-pub fn error(out: &mut BytesMut, fields: &ErrorFields) {
-    message(out, &ErrorResponse::new(owned(fields)));
+pub fn error(out: &mut BytesMut, fields: &ErrorFields, encoding: Encoding) {
+    framed(out, b'E', |b| told(b, fields, encoding));
 }
 
 /// NoticeResponse
-pub fn notice(out: &mut BytesMut, fields: &ErrorFields) {
-    message(out, &NoticeResponse::new(owned(fields)));
+pub fn notice(out: &mut BytesMut, fields: &ErrorFields, encoding: Encoding) {
+    framed(out, b'N', |b| told(b, fields, encoding));
 }
 
-fn owned(fields: &ErrorFields) -> Vec<(u8, String)> {
-    fields.iter().map(|(field, text)| (field, clean(text))).collect()
+fn told(out: &mut BytesMut, fields: &ErrorFields, encoding: Encoding) {
+    for (field, text) in fields.iter() {
+        out.put_u8(field);
+        string(out, &encoding.encode_most(text));
+    }
+    out.put_u8(0);
 }
 
 /// NegotiateProtocolVersion: down to that version, and the options that are not known.
@@ -146,7 +147,7 @@ pub fn sasl_mechanisms(out: &mut BytesMut, mechanisms: &[String]) {
     framed(out, b'R', |b| {
         b.put_u32(10);
         for name in mechanisms {
-            string(b, name);
+            string(b, name.as_bytes());
         }
         b.put_u8(0);
     });
@@ -157,8 +158,8 @@ pub fn startup(out: &mut BytesMut, protocol: u32, parameters: &[(String, String)
     with_length(out, |b| {
         b.put_u32(protocol);
         for (name, value) in parameters {
-            string(b, name);
-            string(b, value);
+            string(b, name.as_bytes());
+            string(b, value.as_bytes());
         }
         b.put_u8(0);
     });

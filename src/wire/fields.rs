@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::ProtocolError;
 use super::read::Body;
+use super::{Encoding, ProtocolError};
 
 /// Fields in the order in which they go out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,21 +65,20 @@ impl ErrorFields {
         self.fields.iter().map(|(f, text)| (*f, text.as_str()))
     }
 
-    /// The same with `?` in place of what is not ASCII, for a client that would read it in another encoding.
-    #[must_use]
-    pub fn in_ascii(mut self) -> Self {
-        for (_, text) in &mut self.fields {
-            *text = text.replace(|c: char| !c.is_ascii(), "?");
-        }
-        self
-    }
-
     /// Reads the body of an ErrorResponse or NoticeResponse. Before the encoding is settled the
     /// server may write in any, so what is not UTF-8 is replaced.
     ///
     /// # Errors
     /// A body of another form.
     pub fn read(body: Bytes) -> Result<Self, ProtocolError> {
+        Self::read_in(body, Encoding::Utf8)
+    }
+
+    /// The same, where the server writes in the client's encoding.
+    ///
+    /// # Errors
+    /// See [`ErrorFields::read`].
+    pub fn read_in(body: Bytes, encoding: Encoding) -> Result<Self, ProtocolError> {
         let malformed = |_| ProtocolError::MalformedBackend('E');
         let mut body = Body::new(body);
         let mut all = Self::default();
@@ -88,7 +87,7 @@ impl ErrorFields {
                 0 => break,
                 field => {
                     let text = body.raw_string().map_err(malformed)?;
-                    all.fields.push((field, String::from_utf8_lossy(&text).into_owned()));
+                    all.fields.push((field, encoding.decode_most(&text).into_owned()));
                 }
             }
         }
@@ -111,7 +110,7 @@ mod tests {
             .with_some(b'H', Some("hint"))
             .with(b'n', "column_refused");
         let mut out = BytesMut::new();
-        encode::error(&mut out, &fields);
+        encode::error(&mut out, &fields, Encoding::Utf8);
         let read = frame::take(&mut out, frame::server_limit).unwrap().unwrap();
         assert_eq!(ErrorFields::read(read.body()), Ok(fields));
         assert!(ErrorFields::read(Bytes::from_static(b"SERROR")).is_err());

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::read::Body;
-use super::{Frame, Malformed, ProtocolError};
+use super::{Encoding, Frame, Malformed, ProtocolError};
 
 /// What a Describe or Close speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Bind {
     pub values: Vec<Value>,
     /// Everything after the two names, as it came.
     pub rest: Bytes,
+    /// That of names and of values in text format.
+    pub encoding: Encoding,
 }
 
 impl Bind {
@@ -51,6 +53,12 @@ impl Bind {
             [one] => *one,
             many => many.get(parameter).copied().unwrap_or(0),
         }
+    }
+
+    /// The n-th parameter, from 0, where its value is text and is read here.
+    pub fn text(&self, parameter: usize) -> Option<String> {
+        let value = self.values.get(parameter)?.as_ref()?;
+        self.encoding.decode(value).ok().map(String::from)
     }
 }
 
@@ -160,12 +168,12 @@ impl Frontend {
     ///
     /// # Errors
     /// A body that is not of its type's form.
-    pub fn read(kind: FrontendKind, frame: Frame) -> Result<Self, Malformed> {
-        let mut body = Body::new(frame.body());
+    pub fn read(kind: FrontendKind, frame: Frame, encoding: Encoding) -> Result<Self, Malformed> {
+        let mut body = Body::encoded(frame.body(), encoding);
         let message = match kind {
             FrontendKind::Query => Self::Query(body.string()?),
             FrontendKind::Parse => Self::Parse(read_parse(&mut body)?),
-            FrontendKind::Bind => return read_bind(body).map(Self::Bind),
+            FrontendKind::Bind => return read_bind(body, encoding).map(Self::Bind),
             FrontendKind::Describe => {
                 let target = read_target(&mut body, "DESCRIBE")?;
                 Self::Describe(target, body.string()?)
@@ -207,7 +215,7 @@ fn read_parse(body: &mut Body) -> Result<Parse, Malformed> {
     Ok(Parse { name, text, types })
 }
 
-fn read_bind(mut body: Body) -> Result<Bind, Malformed> {
+fn read_bind(mut body: Body, encoding: Encoding) -> Result<Bind, Malformed> {
     let portal = body.string()?;
     let statement = body.string()?;
     let rest = body.rest();
@@ -230,6 +238,7 @@ fn read_bind(mut body: Body) -> Result<Bind, Malformed> {
         formats,
         values,
         rest,
+        encoding,
     })
 }
 
@@ -244,7 +253,7 @@ mod tests {
         let frame = frame::take(&mut BytesMut::from(bytes), frame::client_limit)
             .unwrap()
             .unwrap();
-        Frontend::read(FrontendKind::of(frame.tag).unwrap(), frame)
+        Frontend::read(FrontendKind::of(frame.tag).unwrap(), frame, Encoding::Utf8)
     }
 
     fn framed(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -297,7 +306,7 @@ mod tests {
         assert_eq!(bind.values, [None, Some(Bytes::from_static(b"hi"))]);
         assert_eq!((bind.format(0), bind.format(1)), (1, 1));
         let mut out = BytesMut::new();
-        encode::bind(&mut out, &bind.portal, "other", &bind.rest);
+        encode::bind(&mut out, bind.portal.as_bytes(), b"other", &bind.rest);
         assert_eq!(out, framed(b'B', &[&b"p\0other\0"[..], tail].concat()));
     }
 }

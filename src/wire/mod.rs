@@ -6,6 +6,7 @@
 pub mod backend;
 pub mod buffers;
 pub mod encode;
+pub mod encoding;
 pub mod fields;
 pub mod frame;
 pub mod frontend;
@@ -13,6 +14,7 @@ mod read;
 pub mod startup;
 
 pub use backend::{BackendKind, OutputColumn};
+pub use encoding::Encoding;
 pub use fields::ErrorFields;
 pub use frame::{Frame, Header};
 pub use frontend::Frontend;
@@ -47,9 +49,17 @@ pub enum Malformed {
     /// A string does not end.
     #[error("invalid string in message")]
     String,
-    /// Not UTF-8, which the session pins as its encoding.
+    /// Not UTF-8.
     #[error("invalid byte sequence for encoding \"UTF8\"")]
     Encoding,
+    /// In an encoding of one byte a character, one that stands for nothing.
+    #[error("a character in the client's encoding has no equivalent in encoding \"UTF8\"")]
+    NoEquivalent,
+    /// In an encoding of which only ASCII is read.
+    #[error(
+        "statements and names with characters beyond ASCII are served with client_encoding UTF8, or one of one byte a character"
+    )]
+    NotRead,
     /// A sub-type that the message does not have.
     #[error("invalid {0} message subtype {1}")]
     Subtype(&'static str, u8),
@@ -61,6 +71,8 @@ impl Malformed {
         match self {
             Self::Format | Self::String | Self::Subtype(..) => "08P01",
             Self::Encoding => "22021",
+            Self::NoEquivalent => "22P05",
+            Self::NotRead => "0A000",
         }
     }
 }

@@ -2,22 +2,28 @@
 
 use bytes::{Buf, Bytes};
 
-use super::Malformed;
+use super::{Encoding, Malformed};
 
 /// Reads a body from its start; nothing may be left at the end.
 pub(super) struct Body {
     bytes: Bytes,
+    encoding: Encoding,
 }
 
 impl Body {
+    /// Whose strings are read by [`Body::raw_string`] alone, or are UTF-8.
     pub(super) fn new(bytes: Bytes) -> Self {
-        Self { bytes }
+        Self::encoded(bytes, Encoding::Utf8)
     }
 
-    /// A NUL-terminated string in UTF-8.
+    pub(super) fn encoded(bytes: Bytes, encoding: Encoding) -> Self {
+        Self { bytes, encoding }
+    }
+
+    /// A NUL-terminated string.
     pub(super) fn string(&mut self) -> Result<String, Malformed> {
         let raw = self.raw_string()?;
-        String::from_utf8(raw.to_vec()).map_err(|_| Malformed::Encoding)
+        self.encoding.decode(&raw).map(String::from)
     }
 
     /// A NUL-terminated string, whatever its encoding.

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::Command;
 
+use pgpurpose::wire::Encoding;
+
 use super::common::Cluster;
 use super::common::proxy::{Proxy, psql};
 use super::{Folder, ROLES, Raw, answer_to, as_app, url};
@@ -124,7 +126,7 @@ fn binary_copy_passes_both_ways() {
     assert!(refused.contains("COPY file signature not recognized"), "{refused}");
 }
 
-/// A client's encoding is PostgreSQL's to convert; statements beyond ASCII are served in UTF8 alone.
+/// A client's encoding is PostgreSQL's to convert; statements beyond ASCII are read where one byte is one character.
 #[test]
 fn encodings_are_converted_by_the_server() {
     let cluster = Cluster::start();
@@ -155,9 +157,17 @@ fn encodings_are_converted_by_the_server() {
         (&b"\xe9\n1\n"[..], false),
         "{errors}"
     );
-    let (out, errors) = script("SET client_encoding = 'LATIN1'; SELECT 'é'; SELECT 2;".as_bytes());
+    let (out, errors) =
+        script(b"SET client_encoding = 'LATIN1'; SELECT w = '\xe9', '\xe9', \xe9 FROM words AS w(\xe9), words AS x;");
+    assert_eq!((&out[..], errors.as_str()), (&b"t|\xe9|\xe9\n"[..], ""));
+    let (out, errors) = script(b"SET client_encoding = 'LATIN1'; SELECT \xe9 FROM words;");
     assert!(
-        out == b"2\n" && errors.contains("client_encoding UTF8 only"),
+        out.is_empty() && errors.contains("column \"\u{fffd}\""),
+        "{out:?} {errors}"
+    );
+    let (out, errors) = script(b"SET client_encoding = 'SJIS'; SELECT '\x83\x5c'; SELECT 2;");
+    assert!(
+        out == b"2\n" && errors.contains("client_encoding UTF8, or one of one byte a character"),
         "{out:?} {errors}"
     );
     // What is undone is undone: the text that follows is read as UTF-8 again.
@@ -165,4 +175,72 @@ fn encodings_are_converted_by_the_server() {
     assert_eq!((&out[..], errors.as_str()), ("é\n".as_bytes(), ""));
     let (out, errors) = script("BEGIN; SET client_encoding = 'SJIS'; ROLLBACK; SELECT 'é';".as_bytes());
     assert_eq!((&out[..], errors.as_str()), ("é\n".as_bytes(), ""));
+}
+
+/// Every name that PostgreSQL has for an encoding of one byte a character, and every byte of it.
+#[test]
+fn encodings_of_one_byte_a_character_are_read_as_postgresql_reads_them() {
+    let cluster = Cluster::start();
+    cluster.psql(
+        "postgres",
+        "postgres",
+        "CREATE FUNCTION point(name text, byte int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+             RETURN ascii(convert_from(set_byte('\\x00', 0, byte), name));
+         EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN RETURN NULL; END $$",
+    );
+    let names = cluster.psql(
+        "postgres",
+        "postgres",
+        "SELECT name FROM unnest('{LATIN1,ISO-8859-1,latin2,latin3,latin4,latin5,latin6,latin7,latin8,latin9,latin10,
+             iso8859_2,iso88593,iso88594,iso88595,ISO_8859_6,iso88597,iso88598,iso88599,iso885910,iso885913,iso885914,
+             iso885915,iso885916,koi8,koi8r,koi8u,alt,win,win866,win874,win1250,win1251,win1252,win1253,win1254,win1255,
+             win1256,win1257,win1258,tcvn,tcvn5712,vscii,abc,windows866,windows874,windows1250,windows1251,windows1252,
+             windows1253,windows1254,windows1255,windows1256,windows1257,windows1258}'::text[]) AS name
+         WHERE pg_char_to_encoding(name) >= 0 AND pg_encoding_max_length(pg_char_to_encoding(name)) = 1",
+    );
+    for name in names.lines() {
+        let points = cluster.psql(
+            "postgres",
+            "postgres",
+            &format!("SELECT point('{name}', byte) FROM generate_series(1, 255) AS byte ORDER BY byte"),
+        );
+        let encoding = Encoding::of(name, "UTF8");
+        assert!(matches!(encoding, Encoding::SingleByte(_)), "{name}");
+        // psql's last empty lines are rows too.
+        let mut lines = points.split('\n').chain(std::iter::repeat(""));
+        for byte in 1..=255u8 {
+            let theirs = lines
+                .next()
+                .and_then(|point| point.parse().ok())
+                .and_then(char::from_u32);
+            let ours = encoding.decode(&[byte]).ok().and_then(|text| text.chars().next());
+            assert_eq!(ours, theirs, "{name} {byte:x}");
+        }
+    }
+}
+
+/// What the server says of a login before it is done reaches the client, without the values in it, as any message does.
+#[test]
+fn notices_of_a_login_are_passed_on() {
+    let cluster = Cluster::start();
+    cluster.psql("postgres", "postgres", ROLES);
+    cluster.psql(
+        "postgres",
+        "postgres",
+        "ALTER ROLE app SET default_text_search_config = 'nope'",
+    );
+    let proxy = Proxy::start("login-notices", &url(&cluster), &[]);
+    let said = |port: u16| {
+        let output = Command::new("psql")
+            .args(["-X", "-A", "-t", "-c", "SELECT 1", &as_app(port, "")])
+            .output()
+            .unwrap();
+        (output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    let warning = |name: &str, value: &str| {
+        let text = format!("WARNING:  invalid value for parameter \"{name}\": \"{value}\"\n");
+        (b"1\n".to_vec(), text)
+    };
+    assert_eq!(said(cluster.port()), warning("default_text_search_config", "nope"));
+    assert_eq!(said(proxy.port), warning("?", "?"));
 }

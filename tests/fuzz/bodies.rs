@@ -14,7 +14,7 @@ use pgpurpose::rules;
 use pgpurpose::sql::{ClientSql, lexer};
 use pgpurpose::wire::backend::{self, BackendKind};
 use pgpurpose::wire::frontend::{Frontend, FrontendKind};
-use pgpurpose::wire::{ErrorFields, Frame, frame, startup};
+use pgpurpose::wire::{Encoding, ErrorFields, Frame, frame, startup};
 use time::macros::datetime;
 
 /// A target's name and what it does.
@@ -38,7 +38,8 @@ pub fn frames(data: &[u8]) {
         }
         1 => cut(data, frame::client_limit, |frame| {
             if let Ok(kind) = FrontendKind::of(frame.tag) {
-                let _ = Frontend::read(kind, frame);
+                let _ = Frontend::read(kind, frame.clone(), Encoding::of("WIN1252", "UTF8"));
+                let _ = Frontend::read(kind, frame, Encoding::Utf8);
             }
         }),
         _ => cut(data, frame::server_limit, |frame| {
