@@ -16,6 +16,8 @@ pub enum Opening {
     Startup(Box<Client>, Startup),
     /// To cancel.
     Cancel {
+        /// Who waits for the end of the connection, which says that the request has been dealt with.
+        client: Box<Client>,
         /// Process id of the backend.
         process: u32,
         /// Its secret.
@@ -60,7 +62,13 @@ pub async fn open(mut client: Client, tls: Option<&ServerTls>) -> io::Result<Ope
         };
         let asked = match packet {
             StartupPacket::Startup(startup) => return Ok(Opening::Startup(Box::new(client), startup)),
-            StartupPacket::Cancel { process, secret } => return Ok(Opening::Cancel { process, secret }),
+            StartupPacket::Cancel { process, secret } => {
+                return Ok(Opening::Cancel {
+                    client: Box::new(client),
+                    process,
+                    secret,
+                });
+            }
             StartupPacket::Ssl => &mut ssl_asked,
             StartupPacket::Gss => &mut gss_asked,
         };

@@ -273,6 +273,11 @@ impl Sender {
     pub async fn fatal(&mut self, fields: &ErrorFields) {
         self.discard_held();
         encode::error(&mut self.buffer, fields, self.encoding);
+        self.end().await;
+    }
+
+    /// The end, which TLS says too: without its word the client takes it for an attacker's (RFC 8446, 6.1).
+    pub async fn end(&mut self) {
         // A client that is gone, or does not read, learns nothing more.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), async {
             self.write_all().await?;

@@ -206,10 +206,15 @@ async fn enter(
             }
             Err(Failed::Gone) => Ok(None),
         },
-        Opening::Cancel { process, secret } => {
+        Opening::Cancel {
+            mut client,
+            process,
+            secret,
+        } => {
             if let Err(error) = upstream::cancel(&shared.options.server, process, &secret).await {
                 tracing::debug!(%error, "a cancel request came to nothing");
             }
+            client.sender.end().await;
             Ok(None)
         }
         Opening::Nothing => Ok(None),

@@ -120,6 +120,33 @@ async fn tls_may_begin_at_once_and_names_the_protocol() {
     }
 }
 
+/// libpq waits for the end of a cancel's connection, and takes one that TLS does not say for a broken one.
+#[tokio::test]
+async fn a_cancel_ends_as_tls_ends() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let folder = Folder::new("cancel-ends");
+    let certificates = Certificates::new(&folder.0, "x");
+    certificates.issue("proxy");
+    let flags = [
+        "--tls-cert",
+        &certificates.path("proxy.pem"),
+        "--tls-key",
+        &certificates.path("proxy.key"),
+    ];
+    let cluster = Cluster::start();
+    let proxy = Proxy::start("cancel-ends", &url(&cluster), &flags);
+    let socket = tokio::net::TcpStream::connect(("127.0.0.1", proxy.port)).await.unwrap();
+    let config = client_config(&certificates, vec![b"postgresql".to_vec()]);
+    let connector = tokio_rustls::TlsConnector::from(config);
+    let mut stream = connector
+        .connect("localhost".try_into().unwrap(), socket)
+        .await
+        .unwrap();
+    let request = [0, 0, 0, 16, 0x04, 0xd2, 0x16, 0x2e, 0, 0, 0, 1, 0, 0, 0, 1];
+    stream.write_all(&request).await.unwrap();
+    assert_eq!(stream.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+}
+
 /// Of a client that knows the authority and speaks these protocols.
 fn client_config(certificates: &Certificates, protocols: Vec<Vec<u8>>) -> std::sync::Arc<rustls::ClientConfig> {
     use rustls::pki_types::pem::PemObject;
