@@ -127,8 +127,8 @@ fn a_clock_that_jumps_prolongs_nothing_and_loses_no_record() {
         String::from_utf8(output.stdout).unwrap()
     };
     // Two days ahead for a moment: what was recorded then is found, though later files begin earlier.
-    let soon = (time::OffsetDateTime::now_utc() + time::Duration::hours(20)).to_string();
-    let soon = format!("{}Z", soon[..19].replace(' ', "T"));
+    let soon = time::OffsetDateTime::now_utc() + time::Duration::hours(20);
+    let soon = soon.format(&time::format_description::well_known::Rfc3339).unwrap();
     // That something is refused may be told before it is written.
     let begun = std::time::Instant::now();
     while !run(&["audit", "query", "--format", "json", "--since", &soon]).contains("purpose_expired") {
