@@ -135,9 +135,11 @@ impl Sender {
         self.encoding.encode(recorded.text()).unwrap_or_default()
     }
 
-    /// A name that was given in another encoding than this one is not found.
+    /// A name comes from a message in the encoding, or is ours and ASCII. Any other must not become a name that is used.
     fn name<'t>(&self, name: &'t str) -> Cow<'t, [u8]> {
-        self.encoding.encode_most(name)
+        self.encoding
+            .encode(name)
+            .unwrap_or(Cow::Borrowed(b"pgpurpose_not_in_the_encoding"))
     }
 
     /// A simple query.

@@ -135,11 +135,7 @@ async fn a_cancel_ends_as_tls_ends() {
     ];
     let cluster = Cluster::start();
     let proxy = Proxy::start("cancel-ends", &url(&cluster), &flags);
-    let socket = tokio::net::TcpStream::connect(("127.0.0.1", proxy.port)).await.unwrap();
-    let config = client_config(&certificates, vec![b"postgresql".to_vec()]);
-    let connector = tokio_rustls::TlsConnector::from(config);
-    let mut stream = connector
-        .connect("localhost".try_into().unwrap(), socket)
+    let mut stream = tls_at_once(&proxy, &certificates, vec![b"postgresql".to_vec()])
         .await
         .unwrap();
     let request = [0, 0, 0, 16, 0x04, 0xd2, 0x16, 0x2e, 0, 0, 0, 1, 0, 0, 0, 1];
@@ -165,12 +161,21 @@ fn client_config(certificates: &Certificates, protocols: Vec<Vec<u8>>) -> std::s
     std::sync::Arc::new(config)
 }
 
+/// TLS from the first byte on.
+async fn tls_at_once(
+    proxy: &Proxy,
+    certificates: &Certificates,
+    protocols: Vec<Vec<u8>>,
+) -> std::io::Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>> {
+    let socket = tokio::net::TcpStream::connect(("127.0.0.1", proxy.port)).await?;
+    let connector = tokio_rustls::TlsConnector::from(client_config(certificates, protocols));
+    connector.connect("localhost".try_into().unwrap(), socket).await
+}
+
 /// What a start-up packet without a user is answered with, over TLS that begins at once.
 async fn first_bytes(proxy: &Proxy, certificates: &Certificates, protocols: Vec<Vec<u8>>) -> Vec<u8> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let socket = tokio::net::TcpStream::connect(("127.0.0.1", proxy.port)).await.unwrap();
-    let connector = tokio_rustls::TlsConnector::from(client_config(certificates, protocols));
-    let Ok(mut stream) = connector.connect("localhost".try_into().unwrap(), socket).await else {
+    let Ok(mut stream) = tls_at_once(proxy, certificates, protocols).await else {
         return Vec::new();
     };
     let mut answer = Vec::new();
