@@ -233,6 +233,13 @@ async fn proceed(
             "the server does not take the session's settings",
         )));
     }
+    if Encoding::of(&start.server_encoding, &start.server_encoding) != Encoding::Utf8 && !asked.is_read_alike() {
+        let message =
+            "settings with characters beyond ASCII can be given at start-up where the database's encoding is UTF8";
+        return Err(Failed::Tell(
+            fatal("0A000", message).with(b'H', "SET them in the session"),
+        ));
+    }
     let store = shared.catalogs.of(&asked.database);
     let catalog = first_catalog(&mut upstream, &store, aside).await?;
     let settings = Settings::new(|setting| match setting {

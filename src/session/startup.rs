@@ -82,6 +82,13 @@ impl Asked {
         self.get("application_name")
     }
 
+    /// Settings are read alike here, as UTF-8, and by a server that takes them in whatever encoding its database has.
+    /// Of application_name it keeps ASCII only.
+    pub fn is_read_alike(&self) -> bool {
+        let mut settings = self.settings.iter();
+        settings.all(|(name, value)| name == "application_name" || value.is_ascii())
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         let found = self.settings.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| value.as_str())

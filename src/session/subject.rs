@@ -37,7 +37,8 @@ impl Session {
         }
         let sender = &mut self.upstream.sender;
         sender.parse_fixed(NAME, TEXT);
-        sender.bind(NAME, NAME, &one_text(needed));
+        let needed_there = sender.encoding.encode(needed).unwrap_or_default();
+        sender.bind(NAME, NAME, &one_text(&needed_there));
         sender.execute_fixed(NAME);
         sender.close(Target::Portal, NAME);
         sender.close(Target::Statement, NAME);
@@ -110,13 +111,13 @@ pub(super) fn of_message<'r>(requests: &'r [Request<'_>]) -> Result<Option<&'r s
     ))
 }
 
-/// The rest of a Bind with one parameter, in text.
-fn one_text(value: &str) -> BytesMut {
+/// The rest of a Bind with one parameter, in text and in the client's encoding.
+fn one_text(value: &[u8]) -> BytesMut {
     let mut rest = BytesMut::new();
     rest.put_i16(0);
     rest.put_i16(1);
     rest.put_i32(i32::try_from(value.len()).unwrap_or(i32::MAX));
-    rest.put_slice(value.as_bytes());
+    rest.put_slice(value);
     rest.put_i16(0);
     rest
 }

@@ -126,6 +126,20 @@ fn binary_copy_passes_both_ways() {
     assert!(refused.contains("COPY file signature not recognized"), "{refused}");
 }
 
+/// What psql says to a script whose bytes are in any encoding: output as it came, and errors.
+fn script(port: u16, sql: &[u8]) -> (Vec<u8>, String) {
+    let mut child = Command::new("psql")
+        .args(["-X", "-A", "-t", "-q", &as_app(port, "client_encoding=UTF8")])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(sql).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
 /// A client's encoding is PostgreSQL's to convert; statements beyond ASCII are read where one byte is one character.
 #[test]
 fn encodings_are_converted_by_the_server() {
@@ -137,18 +151,7 @@ fn encodings_are_converted_by_the_server() {
         "CREATE TABLE words (w text); INSERT INTO words VALUES ('é'); GRANT ALL ON words TO app",
     );
     let proxy = Proxy::start("encodings", &url(&cluster), &[]);
-    let script = |sql: &[u8]| {
-        let mut child = Command::new("psql")
-            .args(["-X", "-A", "-t", "-q", &as_app(proxy.port, "client_encoding=UTF8")])
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(sql).unwrap();
-        let output = child.wait_with_output().unwrap();
-        (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned())
-    };
+    let script = |sql: &[u8]| script(proxy.port, sql);
     let (out, errors) = script(
         b"SET client_encoding = 'LATIN1'; SELECT w FROM words; SELECT count(*) FROM words WHERE w = U&'\\00e9';",
     );
@@ -175,6 +178,51 @@ fn encodings_are_converted_by_the_server() {
     assert_eq!((&out[..], errors.as_str()), ("é\n".as_bytes(), ""));
     let (out, errors) = script("BEGIN; SET client_encoding = 'SJIS'; ROLLBACK; SELECT 'é';".as_bytes());
     assert_eq!((&out[..], errors.as_str()), ("é\n".as_bytes(), ""));
+}
+
+/// A tag is UTF-8 whatever the client's encoding; the server must read of it whom the proxy read.
+#[test]
+fn a_subject_in_a_tag_is_the_same_in_every_encoding() {
+    let cluster = Cluster::start();
+    cluster.psql("postgres", "postgres", ROLES);
+    // In LATIN1 the bytes of the first in UTF-8 are the second.
+    const WORDS: &str = "SET client_encoding = 'UTF8'; CREATE TABLE words (w text PRIMARY KEY);
+        INSERT INTO words VALUES ('é'), ('Ã©'); GRANT SELECT ON words TO app";
+    cluster.psql("postgres", "postgres", WORDS);
+    let rules = "
+version: 1
+purposes: {access: {scope: one_subject}}
+data_categories: {user: {sensitivity: personal, other_purpose: allow}}
+roles: {app: {purposes: [access], default_purpose: access}}
+tables: {public.words: {data_subject: {key: w}, collected_for: [access], columns: {w: user}}}
+release: [{purposes: [access], data_categories: [user], as: raw}]
+";
+    let proxy = Proxy::start_with("subject-encoding", rules, &url(&cluster), &[]);
+    let asked = "SELECT w FROM words /*subject='%C3%A9'*/;";
+    let said = |encoding: &str| {
+        script(
+            proxy.port,
+            format!("SET client_encoding = '{encoding}'; {asked}").as_bytes(),
+        )
+    };
+    assert_eq!(said("UTF8"), ("é\n".into(), String::new()));
+    assert_eq!(said("LATIN1"), (b"\xe9\n".to_vec(), String::new()));
+    let (out, errors) = said("KOI8R");
+    assert!(out.is_empty() && errors.contains("subject_missing"), "{errors}");
+    // What a start-up packet says the server takes as it comes, in its own encoding.
+    let named = |database: &str| {
+        let options = format!("dbname={database} options='-c pgpurpose.subject=é'");
+        psql(&as_app(proxy.port, &options), "SELECT w FROM words")
+    };
+    assert_eq!(named("postgres"), Ok("é".to_owned()));
+    cluster.psql(
+        "postgres",
+        "postgres",
+        "CREATE DATABASE latin1 TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'",
+    );
+    cluster.psql("latin1", "postgres", WORDS);
+    let refused = named("latin1").unwrap_err();
+    assert!(refused.contains("where the database's encoding is UTF8"), "{refused}");
 }
 
 /// Every name that PostgreSQL has for an encoding of one byte a character, and every byte of it.
